@@ -1,0 +1,8 @@
+module github.com/openid-client/openid
+
+go 1.26
+
+require (
+	filippo.io/mldsa v1.0.0
+	github.com/go-json-experiment/json v1.27.2
+)
