@@ -1,0 +1,96 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Flight runs one call for everybody who asks while it runs. The call is
+// detached from the callers' contexts (their values are kept, their
+// cancellation is not) and has a timeout of its own: a caller may stop waiting
+// without harming the others. The zero value is ready to use.
+type Flight[T any] struct {
+	mu   sync.Mutex
+	call *call[T]
+}
+
+type call[T any] struct {
+	done     chan struct{}
+	waiters  int // guarded by Flight.mu
+	value    T
+	err      error
+	panicked any
+}
+
+// errNoReturn is what callers get when fn ended its goroutine instead of returning.
+var errNoReturn = errors.New("the shared call ended without returning")
+
+// Do joins the running call, or starts fn with a context that lives for
+// timeout, and returns its result. When ctx ends first its error is returned,
+// and the call goes on. A panic in fn comes out of Do in each waiting caller;
+// when nobody waits any more it is not recovered.
+func (f *Flight[T]) Do(ctx context.Context, timeout time.Duration, fn func(context.Context) (T, error)) (T, error) {
+	var zero T
+	if err := ctx.Err(); err != nil {
+		return zero, err
+	}
+	f.mu.Lock()
+	c := f.call
+	if c == nil {
+		c = &call[T]{done: make(chan struct{})}
+		f.call = c
+		go f.run(c, context.WithoutCancel(ctx), timeout, fn)
+	}
+	c.waiters++
+	f.mu.Unlock()
+
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		f.mu.Lock()
+		select {
+		case <-c.done: // it was in time after all, and may have a panic to report
+		default:
+			c.waiters--
+			f.mu.Unlock()
+			return zero, ctx.Err()
+		}
+		f.mu.Unlock()
+	}
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+	return c.value, c.err
+}
+
+// Running reports whether a call is under way.
+func (f *Flight[T]) Running() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.call != nil
+}
+
+func (f *Flight[T]) run(c *call[T], ctx context.Context, timeout time.Duration, fn func(context.Context) (T, error)) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	c.err = errNoReturn
+	defer func() {
+		p := recover()
+		if p != nil {
+			c.panicked = fmt.Sprintf("%v\n\nin the shared call:\n%s", p, debug.Stack())
+		}
+		f.mu.Lock()
+		f.call = nil
+		lost := p != nil && c.waiters == 0
+		close(c.done)
+		f.mu.Unlock()
+		if lost {
+			panic(c.panicked)
+		}
+	}()
+	c.value, c.err = fn(ctx)
+}
