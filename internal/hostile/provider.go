@@ -1,0 +1,319 @@
+// Package hostile is the OpenID Provider of this module's own tests: honest,
+// and as strict as a server may be, until a test tells it which lie to tell.
+//
+//	p := hostile.New(t)
+//	p.IDToken = func(tok *hostile.Token) { tok.Claims["aud"] = "another-client" }
+//	p.Serve("jwks", hostile.Status(500, "text/plain", "down"))
+//
+// New serves loopback TLS. Pipe serves net.Pipe, for tests in a synctest bubble,
+// where real sockets hang. Keys and tokens also stand on their own: NewKey,
+// NewToken. Nothing here uses the module's own JSON or JOSE code, so that a
+// fault there cannot hide.
+package hostile
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Canary stands in each secret, code, access token and refresh token of a
+// provider: whatever a test prints or collects must not contain it.
+const Canary = "canary"
+
+// Script is what a provider plays. Set its fields before the request that they
+// concern; while requests are in flight, use Change.
+type Script struct {
+	// Issuer is what documents, tokens and callbacks claim. The endpoints stay
+	// where they are when it is changed.
+	Issuer string
+
+	ClientID     string // "client"
+	ClientSecret string // at least 64 bytes, with characters that Basic must encode
+	RedirectURI  string // "https://app.example/cb"
+	Subject      string // "alice-sub"
+
+	Alg          string        // signs ID Tokens; ES256 by default
+	CacheControl string        // of the key set
+	Lifetime     time.Duration // of access and ID Tokens; one hour by default
+
+	// The lies: each may change a document before it is sent. Nil is honest.
+	// WithMember with Rewrite says what a map cannot.
+	Metadata      func(m map[string]any)
+	JWKS          func(set map[string]any)
+	TokenResponse func(m map[string]any)
+	UserInfo      func(m map[string]any)
+	Callback      func(q url.Values)
+	IDToken       func(tok *Token)
+}
+
+// Provider is an OpenID Provider that runs until its test ends.
+type Provider struct {
+	Script
+
+	t      testing.TB
+	base   string // of the endpoints: https://host:port/t
+	addr   string // host:port
+	dial   func(context.Context) (net.Conn, error)
+	client *http.Client
+
+	mu          sync.Mutex
+	served      map[string]http.HandlerFunc
+	log         []Recorded
+	inFlight    map[string]int
+	maxInFlight map[string]int
+	keys        map[string]*Key // by algorithm
+	published   []*Key
+	codes       map[string]grant
+	refresh     map[string]grant
+	access      map[string]grant
+}
+
+// New starts an honest provider on a loopback port.
+func New(t testing.TB, opts ...func(*Provider)) *Provider {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("hostile: %v", err)
+	}
+	addr := l.Addr().String()
+	return start(t, l, addr, func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}, opts)
+}
+
+// Pipe is New over net.Pipe, at https://op.example/t.
+func Pipe(t testing.TB, opts ...func(*Provider)) *Provider {
+	t.Helper()
+	return PipeAt(t, "op.example", opts...)
+}
+
+// PipeAt is Pipe under another name, which must end in .example and have no
+// further dot: for tests with several issuers.
+func PipeAt(t testing.TB, host string, opts ...func(*Provider)) *Provider {
+	t.Helper()
+	l := newPipeListener()
+	return start(t, l, host+":443", l.dial, opts)
+}
+
+func start(t testing.TB, l net.Listener, addr string, dial func(context.Context) (net.Conn, error), opts []func(*Provider)) *Provider {
+	base := "https://" + strings.TrimSuffix(addr, ":443") + "/t"
+	p := &Provider{
+		Script: Script{
+			Issuer:       base,
+			ClientID:     "client",
+			ClientSecret: Canary + " of the client's secret: +%&=/?~ " + strings.Repeat("0123456789", 4),
+			RedirectURI:  "https://app.example/cb",
+			Subject:      "alice-sub",
+			Alg:          "ES256",
+			Lifetime:     time.Hour,
+		},
+		t: t, base: base, addr: addr, dial: dial,
+		served:      map[string]http.HandlerFunc{},
+		inFlight:    map[string]int{},
+		maxInFlight: map[string]int{},
+		keys:        map[string]*Key{},
+		codes:       map[string]grant{},
+		refresh:     map[string]grant{},
+		access:      map[string]grant{},
+	}
+	for _, opt := range opts {
+		opt(p)
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	server := &http.Server{
+		Handler:     p,
+		ErrorLog:    log.New(io.Discard, "", 0),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				running.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				running.Done()
+			}
+		},
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		server.Serve(tlsListener(l))
+	}()
+	p.client = Client(p)
+	t.Cleanup(func() {
+		cancel() // lets go of hanging handlers
+		p.client.CloseIdleConnections()
+		server.Close()
+		<-stopped
+		running.Wait()
+	})
+	return p
+}
+
+// HTTPClient reaches this provider and trusts its certificate.
+func (p *Provider) HTTPClient() *http.Client {
+	c := *p.client
+	return &c
+}
+
+// Change lets a test set fields of the script while requests are in flight.
+func (p *Provider) Change(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
+func (p *Provider) script() Script {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.Script
+}
+
+// URL is where an endpoint lies: "authorization", "token", "userinfo", "jwks",
+// "end_session", "discovery", or one that Serve adds.
+func (p *Provider) URL(endpoint string) string {
+	if endpoint == "discovery" {
+		endpoint = ".well-known/openid-configuration"
+	}
+	return p.base + "/" + endpoint
+}
+
+// Serve replaces an endpoint wholesale; nil restores the honest one. An endpoint
+// that the provider does not have of its own is advertised as the metadata's
+// <name>_endpoint from then on.
+func (p *Provider) Serve(endpoint string, h http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if h == nil {
+		delete(p.served, endpoint)
+		return
+	}
+	p.served[endpoint] = h
+}
+
+// Honest is the honest handler of an endpoint, for handlers that wrap it.
+func (p *Provider) Honest(endpoint string) http.HandlerFunc {
+	switch endpoint {
+	case "discovery":
+		return p.serveMetadata
+	case "jwks":
+		return p.serveJWKS
+	case "authorization":
+		return p.serveAuthorization
+	case "token":
+		return p.serveToken
+	case "userinfo":
+		return p.serveUserInfo
+	case "end_session":
+		return p.serveEndSession
+	}
+	return http.NotFound
+}
+
+// Recorded is a request that reached the provider.
+type Recorded struct {
+	Endpoint string // as URL names it; for another place its path
+	Method   string
+	Path     string // as it was sent, without the query
+	Header   http.Header
+	Query    url.Values // of the request's target
+	Form     url.Values // of a form in the body
+	Body     []byte
+	Auth     string // at the token endpoint the client authentication: none, client_secret_basic, …
+}
+
+// Requests returns the requests to an endpoint so far, oldest first; to all
+// endpoints when it is empty.
+func (p *Provider) Requests(endpoint string) []Recorded {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(p.log), func(r Recorded) bool {
+		return endpoint != "" && r.Endpoint != endpoint
+	})
+}
+
+// Count is the number of requests to an endpoint so far; "" counts all.
+func (p *Provider) Count(endpoint string) int { return len(p.Requests(endpoint)) }
+
+// MaxInFlight is how many requests an endpoint had to answer at the same time.
+func (p *Provider) MaxInFlight(endpoint string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.maxInFlight[endpoint]
+}
+
+// extras are the endpoints that only Serve knows.
+func (p *Provider) extras() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool {
+		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session"}, name)
+	})
+}
+
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// A body that was read to its end lets the server notice a client that goes
+	// away, which cancels the request's context.
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	endpoint := p.endpoint(r.URL.Path)
+
+	p.mu.Lock()
+	p.log = append(p.log, record(endpoint, r, body))
+	p.inFlight[endpoint]++
+	p.maxInFlight[endpoint] = max(p.maxInFlight[endpoint], p.inFlight[endpoint])
+	h := p.served[endpoint]
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.inFlight[endpoint]--
+	}()
+
+	if h == nil {
+		h = p.Honest(endpoint)
+	}
+	h(w, r)
+}
+
+// endpoint names what lies at a path. Metadata lies in two places: OpenID
+// Connect Discovery §4 and RFC 8414 §3.
+func (p *Provider) endpoint(path string) string {
+	switch path {
+	case "/t/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/t":
+		return "discovery"
+	}
+	if name, ok := strings.CutPrefix(path, "/t/"); ok {
+		return name
+	}
+	return path
+}
+
+func record(endpoint string, r *http.Request, body []byte) Recorded {
+	rec := Recorded{
+		Endpoint: endpoint, Method: r.Method, Path: r.URL.EscapedPath(),
+		Header: r.Header.Clone(), Query: r.URL.Query(), Body: body,
+	}
+	if isForm(r) {
+		rec.Form, _ = url.ParseQuery(string(body))
+	}
+	if endpoint == "token" {
+		rec.Auth = clientAuthentication(r.Header, rec.Form)
+	}
+	return rec
+}
