@@ -1,0 +1,126 @@
+package openidtest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+)
+
+// answer is a JSON answer of the engine.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// mend corrects errors and metadata.
+func (a *answer) mend(r *http.Request, n *note) {
+	doc := map[string]any{}
+	if json.Unmarshal(a.body.Bytes(), &doc) != nil {
+		return
+	}
+	switch code, failed := doc["error"].(string); {
+	case failed:
+		a.mendError(r, n, doc, code)
+	case r.URL.Path == "/.well-known/openid-configuration":
+		doc["request_uri_parameter_supported"] = false // the engine leaves false out, but the default is true
+		doc["prompt_values_supported"] = []string{"none", "login", "consent", "select_account"}
+	default:
+		return
+	}
+	a.body.Reset()
+	_ = json.NewEncoder(&a.body).Encode(doc)
+}
+
+func (a *answer) mendError(r *http.Request, n *note, doc map[string]any, code string) {
+	switch {
+	case r.URL.Path == "/userinfo":
+		a.challengeBearer(r, n, doc, code)
+		return
+	case code == string(goidc.ErrorCodeExpiredToken): // what it says of a code that came back a second time
+		code = string(goidc.ErrorCodeInvalidGrant)
+	case code == string(goidc.ErrorCodeUnauthorizedClient):
+		a.status = http.StatusBadRequest // it says 401
+	case code == string(goidc.ErrorCodeInternalError):
+		code = string(errServer)
+	case code == string(goidc.ErrorCodeUnsupportedGrantType) && r.PostFormValue("grant_type") == "":
+		code = string(goidc.ErrorCodeInvalidRequest)
+	}
+	if a.status == http.StatusUnauthorized {
+		if scheme, _, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok { // RFC 6749, section 5.2
+			a.header.Set("WWW-Authenticate", scheme+` realm="openidtest"`)
+		}
+	}
+	doc["error"], doc["error_description"] = code, reason(n.cause)
+}
+
+// challengeBearer answers as RFC 6750, section 3 wants it.
+func (a *answer) challengeBearer(r *http.Request, n *note, doc map[string]any, code string) {
+	challenge := `Bearer realm="openidtest"`
+	if r.Header.Get("Authorization") != "" {
+		if code == string(goidc.ErrorCodeAccessDenied) {
+			code = "insufficient_scope"
+		}
+		challenge += `, error="` + code + `", error_description="` + reason(n.cause) + `"`
+	}
+	doc["error"], doc["error_description"] = code, reason(n.cause)
+	a.header.Set("WWW-Authenticate", challenge)
+}
+
+// reason is the innermost text of an engine's error, in the characters that RFC 6749, section 5.2 allows.
+func reason(err error) string {
+	last := ""
+	for ; err != nil; err = errors.Unwrap(err) {
+		if g, ok := err.(goidc.Error); ok {
+			last = cmp.Or(g.Description, last)
+		} else if errors.Unwrap(err) == nil {
+			last = err.Error()
+		}
+	}
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return '\''
+		}
+		return c
+	}, last)
+}
+
+// pageWriter passes pages and redirects through.
+type pageWriter struct {
+	http.ResponseWriter
+	note *note
+}
+
+func (w *pageWriter) WriteHeader(status int) {
+	location := w.Header().Get("Location")
+	base, query, found := strings.Cut(location, "?")
+	if q, err := url.ParseQuery(query); found && err == nil && q.Has("error") && w.note.cause != nil {
+		q.Set("error_description", reason(w.note.cause))
+		w.Header().Set("Location", base+"?"+q.Encode())
+	}
+	if w.Header().Get("Content-Type") == "text/html" { // the engine's form_post page
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", formPostPolicy)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write gives the engine's form_post page a button, for browsers without scripts.
+func (w *pageWriter) Write(b []byte) (int, error) {
+	if w.Header().Get("Content-Security-Policy") == formPostPolicy {
+		out := bytes.Replace(b, []byte("</form>"), []byte("<noscript><button>Continue</button></noscript></form>"), 1)
+		_, err := w.ResponseWriter.Write(out)
+		return len(b), err
+	}
+	return w.ResponseWriter.Write(b)
+}

@@ -1,0 +1,226 @@
+package openidtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+)
+
+// Client is a registered client. Clients may also register themselves (RFC 7591), at the registration_endpoint.
+type Client struct {
+	ID     string
+	Name   string // for the consent page; the ID when empty
+	Secret string // of at least 32 bytes for client_secret_jwt and HS256
+
+	// AuthMethod is how the client authenticates: none, client_secret_basic, client_secret_post, client_secret_jwt or
+	// private_key_jwt. When empty, it is client_secret_basic for a client with a secret, private_key_jwt for one with
+	// keys, otherwise none.
+	AuthMethod string
+	JWKS       []byte // the client's public keys, a JWK Set
+
+	// RedirectURIs are compared exactly, with one exception: an http URI on a loopback IP address that is registered
+	// without a port stands for any port (RFC 8252, section 7.3).
+	RedirectURIs           []string
+	PostLogoutRedirectURIs []string
+
+	// GrantTypes are authorization_code, refresh_token and client_credentials. When empty: the first two, and the third
+	// for clients that authenticate. A refresh token is issued whenever the client may use it.
+	GrantTypes []string
+
+	Scopes     []string // that the client may ask for; all when empty
+	IDTokenAlg string   // ES256 (when empty), RS256, PS256, EdDSA or HS256
+}
+
+var authMethods = []goidc.AuthnMethod{goidc.AuthnMethodNone, goidc.AuthnMethodSecretBasic, goidc.AuthnMethodSecretPost, goidc.AuthnMethodSecretJWT, goidc.AuthnMethodPrivateKeyJWT}
+
+var grantTypes = []goidc.GrantType{goidc.GrantAuthorizationCode, goidc.GrantRefreshToken, goidc.GrantClientCredentials}
+
+// standardScopes are known to every provider.
+var standardScopes = []string{"openid", "profile", "email", "phone", "address", "offline_access"}
+
+// minSecret is the shortest key for HS256, in bytes (RFC 7518, section 3.2).
+const minSecret = 32
+
+// AddClient registers a client, or replaces the one with the same ID. It reports all mistakes at once.
+func (p *Provider) AddClient(c Client) error {
+	made, err := p.makeClient(c)
+	if err != nil {
+		return fmt.Errorf("openidtest: client %q: %w", c.ID, err)
+	}
+	if err := p.keys.need(made.IDTokenSigAlg); err != nil {
+		return fmt.Errorf("openidtest: client %q: %w", c.ID, err)
+	}
+	return p.clients.put(made.ID, made)
+}
+
+func (p *Provider) makeClient(c Client) (goidc.Client, error) {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	made := goidc.Client{ID: c.ID, Secret: c.Secret, ClientMeta: goidc.ClientMeta{
+		Name:                   c.Name,
+		ApplicationType:        goidc.ApplicationTypeWeb,
+		RedirectURIs:           slices.Clone(c.RedirectURIs),
+		PostLogoutRedirectURIs: slices.Clone(c.PostLogoutRedirectURIs),
+		ResponseTypes:          []goidc.ResponseType{goidc.ResponseTypeCode},
+		TokenAuthnMethod:       goidc.AuthnMethod(c.AuthMethod),
+		IDTokenSigAlg:          goidc.SignatureAlgorithm(c.IDTokenAlg),
+		ScopeIDs:               strings.Join(p.scopes, " "),
+	}}
+	if c.ID == "" {
+		refuse("an ID is required")
+	}
+	if made.TokenAuthnMethod == "" {
+		made.TokenAuthnMethod = defaultAuthMethod(c)
+	}
+	if !slices.Contains(authMethods, made.TokenAuthnMethod) {
+		refuse("unknown AuthMethod %q", c.AuthMethod)
+	}
+	if made.IDTokenSigAlg == "" {
+		made.IDTokenSigAlg = idTokenAlgs[0]
+	}
+	if !slices.Contains(idTokenAlgs, made.IDTokenSigAlg) {
+		refuse("unknown IDTokenAlg %q", c.IDTokenAlg)
+	}
+	switch method := made.TokenAuthnMethod; {
+	case strings.HasPrefix(string(method), "client_secret_") && c.Secret == "":
+		refuse("%s requires a Secret", method)
+	case (method == goidc.AuthnMethodSecretJWT || made.IDTokenSigAlg == goidc.HS256) && len(c.Secret) < minSecret:
+		refuse("client_secret_jwt and HS256 require a Secret of at least %d bytes", minSecret)
+	case method == goidc.AuthnMethodSecretBasic && strings.Contains(c.ID, ":"):
+		refuse("the engine cannot do client_secret_basic for an ID with a colon")
+	case method == goidc.AuthnMethodPrivateKeyJWT && len(c.JWKS) == 0:
+		refuse("private_key_jwt requires a JWKS")
+	}
+	for _, g := range c.GrantTypes {
+		made.GrantTypes = append(made.GrantTypes, goidc.GrantType(g))
+		if !slices.Contains(grantTypes, goidc.GrantType(g)) {
+			refuse("unknown grant type %q", g)
+		}
+	}
+	if made.GrantTypes == nil {
+		made.GrantTypes = slices.Clone(grantTypes)
+		if made.IsPublic() {
+			made.GrantTypes = made.GrantTypes[:2]
+		}
+	}
+	for _, s := range c.Scopes {
+		if !slices.Contains(p.scopes, s) {
+			refuse("unknown scope %q: add it to Config.Scopes", s)
+		}
+	}
+	if c.Scopes != nil {
+		made.ScopeIDs = strings.Join(c.Scopes, " ")
+	}
+	for _, s := range slices.Concat(c.RedirectURIs, c.PostLogoutRedirectURIs) {
+		if u, err := url.Parse(s); err != nil || !u.IsAbs() || u.Fragment != "" {
+			refuse("redirect URI %q must be absolute and without a fragment", s)
+		}
+	}
+	if len(c.JWKS) > 0 {
+		made.JWKS = new(goidc.JSONWebKeySet)
+		if err := json.Unmarshal(c.JWKS, made.JWKS); err != nil {
+			refuse("JWKS: %w", err)
+		}
+		for _, k := range made.JWKS.Keys {
+			if !k.Valid() || !k.IsPublic() {
+				refuse("JWKS: key %q is not a valid public key", k.KeyID)
+			}
+		}
+	}
+	return made, errors.Join(errs...)
+}
+
+func defaultAuthMethod(c Client) goidc.AuthnMethod {
+	switch {
+	case c.Secret != "":
+		return goidc.AuthnMethodSecretBasic
+	case len(c.JWKS) > 0:
+		return goidc.AuthnMethodPrivateKeyJWT
+	}
+	return goidc.AuthnMethodNone
+}
+
+// registrar is the engine's DCRManager, through which it finds all clients. Those of a Config and of AddClient are kept
+// apart from those that register themselves, which could otherwise crowd them out.
+type registrar struct{ *Provider }
+
+// SaveClient keeps a client that registered itself.
+func (r registrar) SaveClient(_ context.Context, c *goidc.Client) error {
+	return r.registered.put(c.ID, *c)
+}
+
+// DeleteClient ends a registration.
+func (r registrar) DeleteClient(_ context.Context, id string) error {
+	r.registered.delete(id)
+	return nil
+}
+
+// Client hands out a copy that is made to fit the request in hand.
+func (r registrar) Client(ctx context.Context, id string) (*goidc.Client, error) {
+	n := noteIn(ctx)
+	if n.registration { // nobody manages the clients of a Config from outside
+		c, err := r.registered.get(id)
+		return &c, err
+	}
+	c, err := r.client(id)
+	if err != nil {
+		return nil, err
+	}
+	n.client = &c
+	native := c.ApplicationType == goidc.ApplicationTypeNative
+	for _, uri := range c.RedirectURIs {
+		if matchesAnyPort(uri, n.redirectURI, native) {
+			c.RedirectURIs = append(slices.Clip(c.RedirectURIs), n.redirectURI)
+			break
+		}
+	}
+	c.ApplicationType = goidc.ApplicationTypeWeb // or the engine would strip the port once more
+	if c.JWKS != nil {
+		c.JWKS = &goidc.JSONWebKeySet{Keys: withAlgs(c.JWKS.Keys)}
+	}
+	return &c, nil
+}
+
+func (p *Provider) client(id string) (goidc.Client, error) {
+	c, err := p.clients.get(id)
+	if err != nil {
+		c, err = p.registered.get(id)
+	}
+	return c, err
+}
+
+// matchesAnyPort tells whether two http URIs on a loopback IP address differ only in their port, and whether that is
+// allowed: to native clients, and to URIs that are registered without one.
+func matchesAnyPort(registered, requested string, native bool) bool {
+	a, err1 := url.Parse(registered)
+	b, err2 := url.Parse(requested)
+	if err1 != nil || err2 != nil || a.Scheme != "http" || !net.ParseIP(a.Hostname()).IsLoopback() || a.Port() != "" && !native {
+		return false
+	}
+	a.Host, b.Host = strings.TrimSuffix(a.Host, ":"+a.Port()), strings.TrimSuffix(b.Host, ":"+b.Port())
+	return *a == *b
+}
+
+// withAlgs repeats keys that name no algorithm, once for each they can verify: without a kid the engine looks for alg.
+func withAlgs(keys []goidc.JSONWebKey) []goidc.JSONWebKey {
+	out := slices.Clone(keys)
+	for _, k := range keys {
+		if k.Algorithm != "" {
+			continue
+		}
+		for _, alg := range assertionAlgs {
+			if verifies(k.Key, alg) {
+				k.Algorithm = string(alg)
+				out = append(out, k)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,96 @@
+package openidtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+	"github.com/luikyv/go-oidc/pkg/provider"
+)
+
+// newEngine puts together the library that does the protocol. Its storage, its list of clients and its signer stay unused:
+// they share pointers between requests.
+func (p *Provider) newEngine() (http.Handler, error) {
+	scopes := make([]goidc.Scope, len(p.scopes))
+	for i, s := range p.scopes {
+		scopes[i] = goidc.NewScope(s)
+	}
+	always := func(*http.Request, *goidc.AuthnSession, *goidc.Client) bool { return true }
+	random := func(context.Context) string { return rand.Text() }
+
+	op, err := provider.New(p.issuer, p, p.signingKeys,
+		// the user
+		provider.WithPolicies(goidc.NewPolicy("pages", always, p.authenticate)),
+		provider.WithLogout(p, p.loggedOut),
+		provider.WithLogoutPolicies(goidc.NewLogoutPolicy("pages", func(*http.Request, *goidc.LogoutSession) bool { return true }, p.logout)),
+		provider.WithErrorHandler(p.noteError),
+		provider.WithErrorRenderer(p.showError),
+
+		// grants
+		provider.WithAuthCodeGrant(p, goidc.ResponseTypeCode),
+		provider.WithAuthCodeFunc(random),
+		provider.WithAuthCodeLifetime(60),
+		provider.WithPKCE(goidc.CodeChallengeMethodSHA256),
+		provider.WithRefreshTokenGrant(p),
+		provider.WithRefreshTokenFunc(random),
+		provider.WithRefreshTokenRotation(),
+		provider.WithRefreshTokenLifetime(seconds(24*time.Hour)),
+		provider.WithClientCredentialsGrant(),
+
+		// tokens and claims
+		provider.WithTokenOptions(p.tokenOptions),
+		provider.WithOpaqueTokens(p),
+		provider.WithOpaqueTokenFunc(p.accessToken),
+		provider.WithIDTokenSignatureAlgs(idTokenAlgs[0], idTokenAlgs[1:]...),
+		provider.WithIDTokenLifetime(seconds(p.idTokenLifetime)),
+		provider.WithIDTokenClaims(p.idTokenClaims),
+		provider.WithUserInfoClaims(p.userInfoClaims),
+		provider.WithScopes(scopes...),
+		provider.WithClaims("sub", claimNames(p.users)...),
+		provider.WithTokenIntrospection(func(_ context.Context, c *goidc.Client, _ goidc.TokenInfo) bool { return !c.IsPublic() }),
+		provider.WithTokenRevocation(func(context.Context, *goidc.Client) bool { return true }),
+
+		// responses
+		provider.WithFormPostResponseMode(),
+		provider.WithIssuerResponseParameter(),
+
+		// clients
+		provider.WithDCR(registrar{p}),
+		provider.WithDCRClientHandler(p.register),
+		provider.WithDCRTokenRotation(),
+		provider.WithLocalhostRedirectURIs(),
+		provider.WithNoneAuthn(),
+		provider.WithSecretBasicAuthn(),
+		provider.WithSecretPostAuthn(),
+		provider.WithSecretJWTAuthn(goidc.HS256, goidc.HS384, goidc.HS512),
+		provider.WithPrivateKeyJWTAuthn(assertionAlgs[0], assertionAlgs[1:]...),
+		provider.WithDefaultAuthn(goidc.AuthnMethodSecretBasic),
+		provider.WithJTIConsumer(p.consumeJTI),
+		provider.WithJWTLeewayTime(10),
+		provider.WithHTTPClientFunc(func(context.Context) *http.Client { return outbound }),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return op.Handler(), nil
+}
+
+// outbound fetches the jwks_uri of registered clients, from this machine only.
+var outbound = &http.Client{
+	Timeout: 5 * time.Second,
+	Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: (&net.Dialer{Control: func(_, addr string, _ syscall.RawConn) error {
+			if host, _, _ := net.SplitHostPort(addr); !net.ParseIP(host).IsLoopback() {
+				return errors.New("openidtest connects to loopback addresses only")
+			}
+			return nil
+		}}).DialContext,
+	},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}

@@ -1,0 +1,141 @@
+package openidtest
+
+import (
+	"cmp"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+)
+
+// login is the session of a user in one browser.
+type login struct {
+	user      User
+	at        time.Time
+	consented []string // client and scopes
+}
+
+// Codes that the engine has no name for.
+const (
+	errConsentRequired goidc.ErrorCode = "consent_required"
+	errServer          goidc.ErrorCode = "server_error"
+)
+
+// authenticate is asked by the engine when an authorization request comes in, and again for each answer to a page.
+func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goidc.AuthnSession, c *goidc.Client) (goidc.Status, error) {
+	refuse := func(code goidc.ErrorCode, why string) (goidc.Status, error) {
+		return goidc.StatusFailure, goidc.NewError(code, why)
+	}
+	prompt := strings.Fields(string(as.Prompt))
+	silent := slices.Contains(prompt, "none")
+	if silent && len(prompt) > 1 {
+		return refuse(goidc.ErrorCodeInvalidRequest, "prompt=none cannot be combined with others")
+	}
+	shown, action := as.Store[storedPage], ""
+	if shown != nil {
+		action = r.PostFormValue("action")
+	}
+	if action == "deny" {
+		return refuse(goidc.ErrorCodeAccessDenied, "the user said no")
+	}
+	auto := p.autoApproved()
+
+	id, l, ok := p.usableLogin(r, as, c)
+	if !ok {
+		var u User
+		switch {
+		case silent:
+			return refuse(goidc.ErrorCodeLoginRequired, "nobody is logged in, or not as it was asked for")
+		case auto != "":
+			if u, ok = p.user(auto); !ok {
+				return refuse(errServer, fmt.Sprintf("there is no user %q to approve automatically", auto))
+			}
+		case shown == pageLogin && action == "allow":
+			if u, ok = p.checkPassword(r.PostFormValue("username"), r.PostFormValue("password")); !ok {
+				return p.ask(w, as, c, page{Kind: pageLogin, Status: http.StatusForbidden, Username: r.PostFormValue("username"), Error: "That username and password do not match. Please try again."})
+			}
+		default:
+			return p.ask(w, as, c, page{Kind: pageLogin, Username: as.LoginHint})
+		}
+		id, l = rand.Text(), login{user: u, at: time.Now()}
+		_ = p.logins.put(id, l)
+		http.SetCookie(w, p.cookie(id))
+	}
+	as.Store[storedLogin] = id
+
+	consent := c.ID + " " + as.Scopes
+	agreed := auto != "" || shown == pageConsent && action == "allow" ||
+		slices.Contains(l.consented, consent) && !slices.Contains(prompt, "consent")
+	switch {
+	case !agreed && silent:
+		return refuse(errConsentRequired, "the user has not agreed yet")
+	case !agreed:
+		return p.ask(w, as, c, page{Kind: pageConsent, Username: l.user.Username})
+	}
+	p.rememberConsent(id, consent)
+	as.Subject, as.Username, as.GrantedScopes = l.user.Subject, l.user.Username, as.Scopes
+	as.Store[storedAuthTime] = l.at.Unix()
+	return goidc.StatusSuccess, nil
+}
+
+// usableLogin finds the login of this very flow, or one of the browser that the request accepts.
+func (p *Provider) usableLogin(r *http.Request, as *goidc.AuthnSession, c *goidc.Client) (id string, l login, ok bool) {
+	if id, ok := as.Store[storedLogin].(string); ok {
+		l, err := p.logins.get(id)
+		return id, l, err == nil
+	}
+	id, l, ok = p.currentLogin(r)
+	if !ok {
+		return "", login{}, false
+	}
+	prompt := strings.Fields(string(as.Prompt))
+	maxAge := cmp.Or(as.MaxAuthnAgeSecs, c.DefaultMaxAgeSecs)
+	stale := maxAge != nil && time.Since(l.at) >= time.Duration(*maxAge)*time.Second
+	other := as.IDTokenHintClaims["sub"] != nil && as.IDTokenHintClaims["sub"] != l.user.Subject
+	again := slices.Contains(prompt, "login") || slices.Contains(prompt, "select_account")
+	return id, l, !stale && !other && !again
+}
+
+// currentLogin is the login of the browser, by its cookie.
+func (p *Provider) currentLogin(r *http.Request) (id string, l login, ok bool) {
+	cookie, err := r.Cookie(p.cookieName)
+	if err != nil {
+		return "", login{}, false
+	}
+	l, err = p.logins.get(cookie.Value)
+	return cookie.Value, l, err == nil
+}
+
+func (p *Provider) cookie(value string) *http.Cookie {
+	return &http.Cookie{Name: p.cookieName, Value: value, Path: "/", HttpOnly: true, Secure: p.certificate != nil, SameSite: http.SameSiteLaxMode}
+}
+
+func (p *Provider) rememberConsent(id, consent string) {
+	_ = p.logins.update(id, nil, func(old *login) (login, error) {
+		if old == nil {
+			return login{}, goidc.ErrNotFound // logged out meanwhile
+		}
+		l := *old
+		if !slices.Contains(l.consented, consent) && len(l.consented) < maxAliases {
+			l.consented = append(slices.Clip(l.consented), consent)
+		}
+		return l, nil
+	})
+}
+
+// ask shows a page and waits for its answer.
+func (p *Provider) ask(w http.ResponseWriter, as *goidc.AuthnSession, c *goidc.Client, d page) (goidc.Status, error) {
+	as.Store[storedPage] = d.Kind
+	d.Action, d.Client = "/authorize/"+as.ID, cmp.Or(c.Name, c.ID)
+	if d.Kind == pageConsent {
+		d.Scopes = describe(strings.Fields(as.Scopes))
+	}
+	if d.Kind == pageLogin && p.demoUsers {
+		d.Users = p.users
+	}
+	return goidc.StatusPending, p.show(w, d)
+}
