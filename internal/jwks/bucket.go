@@ -12,7 +12,7 @@ const (
 type bucket struct{ full time.Time }
 
 func (b *bucket) wait(now time.Time) time.Duration {
-	return max(0, b.full.Sub(now)-(burst-1)*refill)
+	return max(0, b.full.Add(-(burst-1)*refill).Sub(now))
 }
 
 func (b *bucket) take(now time.Time) bool {
