@@ -65,3 +65,167 @@ func TestLoginThroughPages(t *testing.T) {
 		t.Errorf("a user who is logged in and has agreed was asked again: %s", again.body)
 	}
 }
+
+func TestLoginIsRefused(t *testing.T) {
+	op := start(t, openidtest.Config{})
+	app := newRP(t, op, "app")
+	for _, c := range []struct {
+		lie   string
+		steps func(*browser) stop
+		code  string
+	}{
+		{"the user denies on the login page", func(b *browser) stop { return b.answer(b.open(app.authorizationURL(nil)), deny) }, "access_denied"},
+		{"the user denies on the consent page", func(b *browser) stop { return b.answer(b.answer(b.open(app.authorizationURL(nil)), alice), deny) }, "access_denied"},
+		{"nobody is logged in", func(b *browser) stop { return b.open(app.authorizationURL(url.Values{"prompt": {"none"}})) }, "login_required"},
+		{"prompt=none stands with another", func(b *browser) stop { return b.open(app.authorizationURL(url.Values{"prompt": {"none login"}})) }, "invalid_request"},
+		{"the user has not agreed to this scope", func(b *browser) stop {
+			b.answer(b.answer(b.open(app.authorizationURL(nil)), alice), allow)
+			return b.open(app.authorizationURL(url.Values{"prompt": {"none"}, "scope": {"openid address"}}))
+		}, "consent_required"},
+		{"the scope does not exist", func(b *browser) stop { return b.open(app.authorizationURL(url.Values{"scope": {"openid nonsense"}})) }, "invalid_scope"},
+		{"PKCE by plain", func(b *browser) stop {
+			return b.open(app.authorizationURL(url.Values{"code_challenge_method": {"plain"}}))
+		}, "invalid_request"},
+	} {
+		t.Run(c.lie, func(t *testing.T) {
+			got := c.steps(newBrowser(t, op))
+			if got.left != callback || got.params.Get("error") != c.code || got.params.Has("code") {
+				t.Errorf("sent to %q with %v, want error %s\n%s", got.left, got.params, c.code, got.body)
+			}
+			if got.params.Get("state") != "the state" || got.params.Get("iss") != op.Issuer() {
+				t.Errorf("the error lacks state or iss: %v", got.params)
+			}
+		})
+	}
+}
+
+func TestAuthorizationRequestThatMustNotRedirect(t *testing.T) {
+	op := start(t, openidtest.Config{AutoApprove: "alice"})
+	app := newRP(t, op, "app")
+	for lie, params := range map[string]url.Values{
+		"a client that does not exist":             {"client_id": {"nobody"}},
+		"a foreign redirect URI":                   {"redirect_uri": {"https://evil.example/"}},
+		"another path":                             {"redirect_uri": {"http://127.0.0.1:1234/other"}},
+		"another scheme":                           {"redirect_uri": {"https://127.0.0.1/callback"}},
+		"another host that begins with a loopback": {"redirect_uri": {"http://127.0.0.1.example/callback"}},
+		"no redirect URI":                          {"redirect_uri": {""}},
+	} {
+		t.Run(lie, func(t *testing.T) {
+			got := newBrowser(t, op).open(app.authorizationURL(params))
+			if got.left != "" || got.status/100 != 4 || !strings.Contains(got.body, `role="alert"`) {
+				t.Errorf("status %d, sent to %q: %s", got.status, got.left, got.body)
+			}
+		})
+	}
+}
+
+func TestWrongPassword(t *testing.T) {
+	op := start(t, openidtest.Config{})
+	app, user := newRP(t, op, "app"), newBrowser(t, op)
+	page := user.open(app.authorizationURL(url.Values{"login_hint": {"bob"}}))
+	if !strings.Contains(page.body, `value="bob"`) {
+		t.Error("the login page ignores login_hint")
+	}
+	for lie, fields := range map[string]url.Values{
+		"another user's password": {"username": {"alice"}, "password": {"Demo"}, "action": {"allow"}},
+		"no password":             {"username": {"alice"}, "action": {"allow"}},
+		"no such user":            {"username": {"mallory"}, "password": {"demo"}, "action": {"allow"}},
+		"nothing":                 {"action": {"allow"}},
+	} {
+		if page = user.answer(page, fields); page.status != 403 || !strings.Contains(page.body, "do not match") {
+			t.Errorf("%s: status %d: %s", lie, page.status, page.body)
+		}
+	}
+	if got := user.answer(user.answer(page, alice), allow); got.params.Get("code") == "" {
+		t.Errorf("the right password after wrong ones: %v", got.params)
+	}
+}
+
+func TestPageIsAnsweredOnce(t *testing.T) {
+	op := start(t, openidtest.Config{})
+	app, user := newRP(t, op, "app"), newBrowser(t, op)
+	consent := user.answer(user.open(app.authorizationURL(nil)), alice)
+	user.answer(consent, allow)
+	if got := user.answer(consent, allow); got.left != "" || got.status != 400 {
+		t.Errorf("going back and allowing again: status %d, sent to %q", got.status, got.left)
+	}
+}
+
+func TestPromptAndMaxAge(t *testing.T) {
+	op := start(t, openidtest.Config{})
+	app, user := newRP(t, op, "app"), newBrowser(t, op)
+	user.answer(user.answer(user.open(app.authorizationURL(nil)), alice), allow)
+	for name, c := range map[string]struct {
+		params url.Values
+		page   string // that is shown; "" for none
+	}{
+		"prompt=none":                 {url.Values{"prompt": {"none"}}, ""},
+		"prompt=none and max_age":     {url.Values{"prompt": {"none"}, "max_age": {"1000"}}, ""},
+		"max_age that has not passed": {url.Values{"max_age": {"1000"}}, ""},
+		"max_age=0":                   {url.Values{"max_age": {"0"}}, `name="password"`},
+		"prompt=login":                {url.Values{"prompt": {"login"}}, `name="password"`},
+		"prompt=consent":              {url.Values{"prompt": {"consent"}}, "would like to"},
+	} {
+		got := user.open(app.authorizationURL(c.params))
+		if (c.page == "") != (got.params.Get("code") != "") || !strings.Contains(got.body, c.page) {
+			t.Errorf("%s: got %v %s", name, got.params, got.body)
+		}
+	}
+}
+
+func TestIDTokenHintOfAnotherUser(t *testing.T) {
+	op := start(t, openidtest.Config{AutoApprove: "bob"})
+	app, user := newRP(t, op, "app"), newBrowser(t, op)
+	bobs := app.login(nil).doc["id_token"].(string)
+	op.SetAutoApprove("alice")
+	user.open(app.authorizationURL(nil))
+	got := user.open(app.authorizationURL(url.Values{"prompt": {"none"}, "id_token_hint": {bobs}}))
+	if got.params.Get("error") != "login_required" {
+		t.Errorf("alice is logged in, bob was asked for: %v", got.params)
+	}
+}
+
+func TestAutoApprove(t *testing.T) {
+	op := start(t, openidtest.Config{AutoApprove: "alice"})
+	app := newRP(t, op, "app")
+	if _, claims := app.claims(app.login(nil).doc["id_token"]); claims["sub"] != "alice" {
+		t.Errorf("sub is %v", claims["sub"])
+	}
+	op.SetAutoApprove("bob")
+	if _, claims := app.claims(app.login(nil).doc["id_token"]); claims["sub"] != "bob" {
+		t.Errorf("sub is %v", claims["sub"])
+	}
+	op.SetAutoApprove("nobody")
+	if got := newBrowser(t, op).open(app.authorizationURL(nil)); got.params.Get("error") != "server_error" {
+		t.Errorf("an unknown user is approved: %v", got.params)
+	}
+	op.SetAutoApprove("")
+	if got := newBrowser(t, op).open(app.authorizationURL(nil)); !strings.Contains(got.body, `name="password"`) {
+		t.Errorf("no login page: %v", got.params)
+	}
+}
+
+func TestFormPost(t *testing.T) {
+	op := start(t, openidtest.Config{AutoApprove: "alice"})
+	app := newRP(t, op, "app")
+	got := newBrowser(t, op).open(app.authorizationURL(url.Values{"response_mode": {"form_post"}}))
+	if !got.form || got.left != callback || got.params.Get("state") != "the state" || got.params.Get("iss") != op.Issuer() {
+		t.Fatalf("got %q %v: %s", got.left, got.params, got.body)
+	}
+	if !strings.Contains(got.body, "<noscript><button>") {
+		t.Error("without scripts there is no way on")
+	}
+	app.redeem(got.params.Get("code")).ok(t)
+}
+
+func TestPlainOAuth(t *testing.T) {
+	op := start(t, openidtest.Config{AutoApprove: "alice", Scopes: []string{"api:read"}})
+	app := newRP(t, op, "app")
+	for _, scope := range []string{"", "api:read"} {
+		tokens := app.login(url.Values{"scope": {scope}, "nonce": {""}})
+		if tokens.doc["access_token"] == nil || tokens.doc["id_token"] != nil {
+			t.Errorf("scope %q: %s", scope, tokens.raw)
+		}
+		get(t, op, "/userinfo", tokens.doc["access_token"].(string)).refused(t, 403, "insufficient_scope")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -108,6 +109,7 @@ func (c *rp) post(path string, form url.Values) answer {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	form = maps.Clone(form)
 	if c.auth != nil {
 		c.auth(r, form)
 	}
@@ -154,10 +156,11 @@ func (c *rp) claims(idToken any) (jose.Header, map[string]any) {
 
 // answer is a JSON answer.
 type answer struct {
-	status int
-	header http.Header
-	raw    []byte
-	doc    map[string]any
+	status  int
+	request http.Header
+	header  http.Header
+	raw     []byte
+	doc     map[string]any
 }
 
 func (a answer) ok(t *testing.T) answer {
@@ -187,7 +190,7 @@ func do(t *testing.T, op *openidtest.Provider, r *http.Request) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := answer{status: resp.StatusCode, header: resp.Header, raw: raw}
+	a := answer{status: resp.StatusCode, request: r.Header, header: resp.Header, raw: raw}
 	_ = json.Unmarshal(raw, &a.doc)
 	return a
 }
