@@ -93,7 +93,7 @@ func TestUnknownKeyFlood(t *testing.T) {
 			time.Sleep(200 * time.Microsecond)
 		}
 		wg.Wait()
-		if n := s.fetches.Load(); n > burst {
+		if n := s.fetches.Load(); n > 3 {
 			t.Fatalf("%d fetches for 10,000 unknown keys", n)
 		}
 
@@ -118,6 +118,27 @@ func TestRotationWithManyCallers(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.mustHaveFetched(t, 2)
+	})
+}
+
+// The last fetch that the bucket allows is for everybody who comes while it runs.
+func TestFetchUnderWayIsJoinedThoughTheBucketIsEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(keys("a"))
+		c := New(s.fetch)
+		mustFind(t, c, "a")
+		mustNotKnow(t, c, "x")
+		s.now(keys("b"))
+		first := make(chan error)
+		go func() { first <- find(t.Context(), c, "b") }()
+		synctest.Wait()
+		if err := errors.Join(together(100, func(int) error { return find(t.Context(), c, "b") })...); err != nil {
+			t.Error(err)
+		}
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+		s.mustHaveFetched(t, 3)
 	})
 }
 

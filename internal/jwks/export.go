@@ -52,7 +52,7 @@ func parseExport(doc []byte, now time.Time) (*snapshot, error) {
 	if len(doc) > endpoint.MaxBody+1024 {
 		return nil, errors.New("expected at most 1 MiB, got more")
 	}
-	var fetched, freshFor int64
+	var fetched, seconds int64
 	var jwks strict.Value
 	err := strict.Outer(doc, func(name []byte, v strict.Value) error {
 		ok := false
@@ -60,7 +60,7 @@ func parseExport(doc []byte, now time.Time) (*snapshot, error) {
 		case "fetched":
 			fetched, ok = v.NumericDate()
 		case "fresh_for":
-			freshFor, ok = v.Integer()
+			seconds, ok = v.Integer()
 		case "jwks":
 			jwks, ok = bytes.Clone(v), true
 		}
@@ -69,10 +69,11 @@ func parseExport(doc []byte, now time.Time) (*snapshot, error) {
 		}
 		return nil
 	})
+	least, most := int64(minFresh/time.Second), int64(maxFresh/time.Second)
 	switch {
 	case err != nil:
 		return nil, err
-	case fetched == 0 || freshFor <= 0 || jwks == nil:
+	case fetched == 0 || seconds < least || seconds > most || jwks == nil:
 		return nil, errNotExport
 	}
 	age := now.Sub(time.Unix(fetched, 0))
@@ -90,7 +91,7 @@ func parseExport(doc []byte, now time.Time) (*snapshot, error) {
 	case set.Len() == 0:
 		return nil, errNoKeys
 	}
-	fresh := min(max(time.Duration(min(freshFor, int64(HardAge/time.Second)))*time.Second, minFresh), maxFresh)
+	fresh := time.Duration(seconds) * time.Second
 	// Counted from now, so that the age has a monotonic reading.
 	at := now.Add(-age)
 	return &snapshot{set: set, doc: jwks, fetched: at, freshFor: fresh, refreshAt: at.Add(fresh)}, nil
