@@ -1,0 +1,301 @@
+package openid
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+// A callbackLie is something wrong with an authorization response, and the one check that must refuse it.
+type callbackLie struct {
+	name    string
+	lie     func(url.Values)                                                  // changes what the server sends
+	request func(r *http.Request) *http.Request                               // changes how it comes
+	pending func(t *testing.T, c *Client, tx Transaction) []Transaction       // changes what the browser kept
+	before  func(t *testing.T, c *Client, r *http.Request, tx ...Transaction) // what happened first
+	check   string
+}
+
+var testKeys = [][]byte{[]byte(strings.Repeat("k", 32))}
+
+func setParam(name, value string) func(url.Values) {
+	return func(q url.Values) { q.Set(name, value) }
+}
+
+func dropParam(name string) func(url.Values) { return func(q url.Values) { q.Del(name) } }
+
+func post(query string, form url.Values) *http.Request {
+	r := httptest.NewRequest("POST", "https://app.example/cb"+query, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return r
+}
+
+var callbackLies = []callbackLie{
+	{name: "HEAD", request: func(r *http.Request) *http.Request { r.Method = "HEAD"; return r }, check: "request"},
+	{name: "a malformed query", request: func(r *http.Request) *http.Request { r.URL.RawQuery += "&%zz"; return r }, check: "request"},
+	{name: "a POST of JSON", request: func(*http.Request) *http.Request {
+		r := post("", nil)
+		r.Header.Set("Content-Type", "application/json")
+		return r
+	}, check: "request"},
+	{name: "C17 a form of 1 MB", request: func(r *http.Request) *http.Request {
+		return post("", url.Values{"state": {strings.Repeat("s", 1<<20)}})
+	}, check: "request"},
+	{name: "C02 state twice", lie: func(q url.Values) { q.Add("state", q.Get("state")) }, check: "repeated parameter"},
+	{name: "C02 code twice", lie: func(q url.Values) { q.Add("code", "other") }, check: "repeated parameter"},
+	{name: "C01 no cookie", pending: func(*testing.T, *Client, Transaction) []Transaction { return nil }, check: "state"},
+	{name: "C03 the state of another browser", pending: func(t *testing.T, c *Client, _ Transaction) []Transaction {
+		_, other, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []Transaction{other}
+	}, check: "state"},
+	{name: "state wrong", lie: setParam("state", "other"), check: "state"},
+	{name: "state missing", lie: dropParam("state"), check: "state"},
+	{name: "S01 a flipped bit in the cookie", pending: func(_ *testing.T, _ *Client, tx Transaction) []Transaction {
+		b := []byte(tx)
+		b[len(b)/2] ^= 1
+		return []Transaction{Transaction(b)}
+	}, check: "state"},
+	{name: "S02 the cookie of another client", pending: func(t *testing.T, c *Client, _ Transaction) []Transaction {
+		other, err := New(Config{Issuer: c.cfg.Issuer, ClientID: "other", Auth: None(), Keys: testKeys, HTTPClient: c.cfg.HTTPClient, RedirectURI: c.cfg.RedirectURI})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, tx, err := other.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []Transaction{tx}
+	}, check: "state"},
+	{name: "the transaction of a logout", pending: func(t *testing.T, c *Client, tx Transaction) []Transaction {
+		login, _ := c.openTransaction(tx)
+		login.purpose = "logout"
+		sealed, err := c.sealTransaction(login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []Transaction{sealed}
+	}, check: "state"},
+	{name: "C11 a POST though query was asked", request: func(r *http.Request) *http.Request { return post("", r.URL.Query()) }, check: "response_mode"},
+	{name: "C10 code in the query, state in the body", request: func(r *http.Request) *http.Request {
+		q := r.URL.Query()
+		return post("?code="+q.Get("code"), url.Values{"state": q["state"], "iss": q["iss"]})
+	}, check: "response_mode"},
+	{name: "a login of yesterday", pending: func(t *testing.T, c *Client, tx Transaction) []Transaction {
+		login, _ := c.openTransaction(tx)
+		login.created = login.created.Add(-transactionLifetime - time.Second)
+		sealed, err := c.sealTransaction(login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []Transaction{sealed}
+	}, check: "age"},
+	{name: "C05 iss missing though announced", lie: dropParam("iss"), check: "iss"},
+	{name: "C06 iss of another server", lie: setParam("iss", "https://evil.example"), check: "iss"},
+	{name: "iss empty", lie: setParam("iss", ""), check: "iss"},
+	{name: "neither code nor error", lie: dropParam("code"), check: "code"},
+	{name: "code empty", lie: setParam("code", ""), check: "code"},
+	{name: "C17 code and error together", lie: setParam("error", "access_denied"), check: "code"},
+	{name: "C12 an access token in front", lie: setParam("access_token", "x"), check: "front-channel token"},
+	{name: "an ID Token in front", lie: setParam("id_token", "x"), check: "front-channel token"},
+	{name: "JARM that nobody asked for", lie: setParam("response", "x.y.z"), check: "front-channel token"},
+	{name: "C04 the same callback again", before: func(t *testing.T, c *Client, r *http.Request, tx ...Transaction) {
+		if _, err := c.Callback(t.Context(), r, tx...); err != nil {
+			t.Fatal(err)
+		}
+	}, check: "replay"},
+}
+
+func (l callbackLie) tell(t *testing.T, drop string) (*hostile.Provider, error) {
+	t.Helper()
+	p := hostile.New(t)
+	c := newTestClient(t, p, func(cfg *Config) { cfg.Keys = testKeys })
+	c.callbackRows = slices.DeleteFunc(slices.Clone(c.callbackRows), func(r check[*authorizationResponse]) bool { return r.name == drop })
+	p.Callback = l.lie
+	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Authorize(rawURL)
+	if l.request != nil {
+		r = l.request(r)
+	}
+	pending := []Transaction{tx}
+	if l.pending != nil {
+		pending = l.pending(t, c, tx)
+	}
+	if l.before != nil {
+		l.before(t, c, r, pending...)
+	}
+	// Without its state row a response of nobody's login has no transaction to go on with: a crash would be red enough, and hides nothing.
+	defer func() {
+		if recover() != nil && drop == "" {
+			t.Error("panic")
+		}
+	}()
+	_, err = c.Callback(t.Context(), r, pending...)
+	return p, err
+}
+
+func TestCallbackLies(t *testing.T) {
+	for _, l := range callbackLies {
+		t.Run(l.name, func(t *testing.T) {
+			p, err := l.tell(t, "")
+			if got := refusedBy(err); got != l.check {
+				t.Errorf("refused by %q (%v), want %q", got, err, l.check)
+			}
+			if err != nil && strings.Contains(err.Error(), hostile.Canary) {
+				t.Errorf("the error shows a secret: %v", err)
+			}
+			if n := p.Count("token"); l.before == nil && n != 0 {
+				t.Errorf("%d token requests after a refused response", n)
+			}
+		})
+	}
+}
+
+func TestCallbackChecksBite(t *testing.T) {
+	for _, row := range callbackChecks {
+		t.Run(row.name, func(t *testing.T) {
+			told := false
+			for _, l := range callbackLies {
+				if l.check == row.name {
+					told = true
+					if _, err := l.tell(t, row.name); refusedBy(err) == row.name {
+						t.Errorf("%q is still refused by %q without its row", l.name, row.name)
+					}
+				}
+			}
+			if !told {
+				t.Errorf("no lie is refused by %q", row.name)
+			}
+		})
+	}
+}
+
+func TestCallbackErrorResponse(t *testing.T) {
+	p := hostile.New(t)
+	p.Callback = func(q url.Values) {
+		q.Del("code")
+		q.Set("error", "access_denied")
+		q.Set("error_description", "<script>alert(1)</script>\r\n"+strings.Repeat("x", 1<<10))
+	}
+	c := newTestClient(t, p)
+	_, err := logIn(t, c, p)
+	var refused *ResponseError
+	if !errors.As(err, &refused) || !errors.Is(err, ErrAccessDenied) || refused.Endpoint != "authorization" {
+		t.Fatalf("got %v, want a *ResponseError with access_denied", err)
+	}
+	if text := err.Error(); strings.ContainsAny(text, "\r\n") || len(text) > 400 {
+		t.Errorf("the description is not escaped and cut: %q", text)
+	}
+	if errors.Is(err, ErrInvalidGrant) || errors.Is(err, Code("")) {
+		t.Error("the error matches codes it does not carry")
+	}
+	// A login that failed can be started again.
+	p.Callback = nil
+	if _, err := logIn(t, c, p); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCallbackTwoTabs(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	first, tx1, err1 := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, AppState: "one"})
+	second, tx2, err2 := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, AppState: "two"})
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	for _, tab := range []struct{ url, want string }{{second, "two"}, {first, "one"}} {
+		tokens, err := c.Callback(t.Context(), p.Authorize(tab.url), "not sealed by anybody", tx1, tx2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tokens.AppState != tab.want {
+			t.Errorf("AppState %q, want %q", tokens.AppState, tab.want)
+		}
+	}
+}
+
+func TestCallbackFormPost(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	formPost := func(r *AuthorizationRequest) { r.ResponseMode = "form_post" }
+	if _, err := logIn(t, c, p, formPost); err != nil {
+		t.Fatal(err)
+	}
+	// The body was read by a middleware already.
+	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "form_post"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Authorize(rawURL)
+	if err := r.ParseForm(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Callback(t.Context(), r, tx); err != nil {
+		t.Fatal(err)
+	}
+	rawURL, tx, err = c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "form_post"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = p.Authorize(rawURL)
+	r.ParseForm()
+	if _, err := c.CallbackValues(t.Context(), "form_post", r.PostForm, tx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.CallbackValues(t.Context(), "fragment", r.PostForm, tx); refusedBy(err) != "request" {
+		t.Errorf("mode fragment: %v", err)
+	}
+}
+
+func TestKeysRotate(t *testing.T) {
+	p := hostile.New(t)
+	old, fresh := []byte(strings.Repeat("o", 32)), []byte(strings.Repeat("n", 32))
+	before := newTestClient(t, p, func(cfg *Config) { cfg.Keys = [][]byte{old} })
+	after := newTestClient(t, p, func(cfg *Config) { cfg.Keys = [][]byte{fresh, old} })
+	gone := newTestClient(t, p, func(cfg *Config) { cfg.Keys = [][]byte{fresh} })
+	rawURL, tx, err := before.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Authorize(rawURL)
+	if _, err := gone.Callback(t.Context(), r, tx); refusedBy(err) != "state" {
+		t.Errorf("a forgotten key still opens: %v", err)
+	}
+	if _, err := after.Callback(t.Context(), r, tx); err != nil {
+		t.Errorf("S08 the old key does not open: %v", err)
+	}
+}
+
+func TestUsedTransactionsForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var u usedTransactions
+		if !u.first("a", time.Now()) || u.first("a", time.Now()) {
+			t.Fatal("once is not once")
+		}
+		time.Sleep(transactionLifetime)
+		if u.first("a", time.Now()) {
+			t.Error("forgotten while its transaction lives")
+		}
+		for range 3 {
+			time.Sleep(transactionLifetime + time.Second)
+			u.first("b", time.Now())
+		}
+		if len(u.current)+len(u.last) > 2 {
+			t.Errorf("%d entries are kept for ever", len(u.current)+len(u.last))
+		}
+	})
+}

@@ -1,0 +1,43 @@
+package openid
+
+import (
+	"context"
+	"time"
+)
+
+// A check is one row of a table: one rule, applied to one kind of document.
+type check[D document] struct {
+	name, spec string
+	holds      func(context.Context, D) bool
+	says       func(D) (expected, got string) // asked when the check failed, or when somebody listens
+}
+
+// A document is something that came from outside, under judgement.
+type document interface {
+	kind() string // what VerificationError.Document says
+	cause() error // what lies beneath a failed check, if anything
+}
+
+// judge walks the rows in their order and stops at the first that fails.
+func judge[D document](ctx context.Context, c *Client, rows []check[D], d D) error {
+	for i := range rows {
+		row := &rows[i]
+		ok := row.holds(ctx, d)
+		if ok && c.cfg.Trace == nil {
+			continue
+		}
+		expected, got := row.says(d)
+		var failed error
+		if !ok {
+			failed = &VerificationError{Document: d.kind(), Check: row.name, Expected: expected, Got: got, Spec: row.spec, Err: d.cause()}
+		}
+		if c.cfg.Trace != nil {
+			c.report(ctx, Event{Kind: EventCheck, Document: d.kind(), Name: row.name, Expected: expected, Got: got, Spec: row.spec,
+				Start: time.Now(), Err: failed})
+		}
+		if failed != nil {
+			return failed
+		}
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+package openid
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/openid-client/openid/internal/endpoint"
+	"github.com/openid-client/openid/internal/jose"
+)
+
+const (
+	defaultClockTolerance = 30 * time.Second
+	maxClockTolerance     = 300 * time.Second
+	userAgent             = "openid-go"
+)
+
+// Config describes one client at one server. Issuer, ClientID and Auth are required; the zero value of everything else is the safe
+// choice.
+type Config struct {
+	// Issuer is the server's issuer identifier, byte for byte as the server writes it: a missing or an extra slash at its end is
+	// another issuer (OpenID Connect Discovery 1.0 section 4.3).
+	Issuer string
+	// DiscoveryURL is where the metadata document lies when that is not below Issuer, for example behind an address that is only
+	// reachable from inside. The document must still name Issuer.
+	DiscoveryURL string
+	// Metadata replaces discovery. Its Issuer must be the same as Issuer.
+	Metadata *ServerMetadata
+	// ClientID is the identifier the server gave this client.
+	ClientID string
+	// Auth is how the client authenticates; None() for a public client. Nil is an error.
+	Auth ClientAuth
+	// RedirectURI is where the server sends the browser back to, exactly as registered. It is never rebuilt from a request's headers.
+	RedirectURI string
+	// Keys seal transactions: the first seals, all of them open, so that keys can be rotated. Each is at least 32 random bytes and is
+	// shared by all processes that serve one application. Nil: a key of this process only, which forgets pending logins at its end.
+	Keys [][]byte
+	// TrustedAudiences may stand in an ID Token beside this client; any other further audience is refused.
+	TrustedAudiences []string
+	// IDTokenSigningAlgs are the signature algorithms accepted for ID Tokens. Empty: those that the server's metadata lists, RS256
+	// where it lists none. HS256, HS384 and HS512 are accepted only from a client with a client secret.
+	IDTokenSigningAlgs []string
+	// ClockTolerance is how far the two clocks may differ when times are compared: 30 s when zero, 300 s at most.
+	ClockTolerance time.Duration
+	// ClockSkew is added to this machine's clock: positive when it is known to be slow.
+	ClockSkew time.Duration
+	// HTTPClient lends its Transport and its Timeout (of one exchange; 30 s when zero). Redirects are never followed and cookies never
+	// kept, whatever it says. Nil: a transport of this client's own, made for many calls to few hosts.
+	HTTPClient *http.Client
+	// Trace hears of every exchange and every check. It is called synchronously, maybe from several goroutines; nil costs nothing.
+	Trace func(context.Context, Event)
+	// InsecureAllowHTTP allows plain http to loopback addresses, for development and tests.
+	InsecureAllowHTTP bool
+	// InsecureAllowNoPKCE allows a server whose metadata lists code challenge methods without S256 (RFC 9700 section 2.1.1), and sends
+	// such a server no challenge.
+	InsecureAllowNoPKCE bool
+}
+
+// String names the server and the client and shows no key.
+func (cfg Config) String() string {
+	return "openid.Config of " + quoted(cfg.ClientID) + " at " + quoted(cfg.Issuer)
+}
+
+// Format writes what String says, for every verb.
+func (cfg Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, cfg.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (cfg Config) LogValue() slog.Value { return slog.StringValue(cfg.String()) }
+
+// A Client talks to one server for one client registration. It is safe for concurrent use; make one and keep it, since it holds the
+// caches.
+type Client struct {
+	cfg     Config
+	http    endpoint.Client
+	issuer  *url.URL
+	seal    *sealer
+	secret  *jose.Key // verifies HS256, HS384 and HS512; nil without a client secret
+	server  atomic.Pointer[server]
+	loading endpoint.Flight[*server]
+	renewal atomic.Bool // one background renewal of the metadata at a time
+	warm    atomic.Pointer[exportedKeys]
+	used    usedTransactions
+
+	idTokenRows  []check[*jwt] // tests drop rows
+	callbackRows []check[*authorizationResponse]
+}
+
+// New checks cfg and makes a client. It does no I/O: the server's metadata and keys are loaded when they are first needed, so that an
+// application starts while its provider is down. All mistakes are reported at once, each as a *[ConfigError].
+func New(cfg Config) (*Client, error) {
+	c := &Client{idTokenRows: idTokenChecks, callbackRows: callbackChecks}
+	var mistakes []error
+	mistake := func(field, expected, got string) {
+		mistakes = append(mistakes, &ConfigError{field, expected, got})
+	}
+
+	cfg.Keys = slices.Clone(cfg.Keys)
+	cfg.TrustedAudiences = slices.Clone(cfg.TrustedAudiences)
+	cfg.IDTokenSigningAlgs = slices.Clone(cfg.IDTokenSigningAlgs)
+	cfg.ClockTolerance = cmp.Or(cfg.ClockTolerance, defaultClockTolerance)
+	if cfg.ClockTolerance < 0 || cfg.ClockTolerance > maxClockTolerance {
+		mistake("ClockTolerance", "0 to "+maxClockTolerance.String(), cfg.ClockTolerance.String())
+	}
+
+	c.http = endpoint.Client{AllowHTTP: cfg.InsecureAllowHTTP, UserAgent: userAgent}
+	if cfg.HTTPClient != nil {
+		c.http.Transport, c.http.Timeout = cfg.HTTPClient.Transport, cfg.HTTPClient.Timeout
+	}
+	if c.http.Transport == nil {
+		c.http.Transport = endpoint.NewTransport()
+	}
+
+	var err error
+	if c.issuer, err = c.http.ParseURL(cfg.Issuer); err != nil {
+		mistake("Issuer", expectedOf(err, "an https URL"), quoted(cfg.Issuer))
+	} else if c.issuer.RawQuery != "" || c.issuer.ForceQuery {
+		mistake("Issuer", "a URL without a query", quoted(cfg.Issuer))
+	}
+	if cfg.DiscoveryURL != "" {
+		if _, err := c.http.ParseURL(cfg.DiscoveryURL); err != nil {
+			mistake("DiscoveryURL", expectedOf(err, "an https URL"), quoted(cfg.DiscoveryURL))
+		}
+		if cfg.Metadata != nil {
+			mistake("DiscoveryURL", "either DiscoveryURL or Metadata", "both")
+		}
+	}
+	if cfg.RedirectURI != "" {
+		if reason := badRedirectURI(cfg.RedirectURI); reason != "" {
+			mistake("RedirectURI", reason, quoted(cfg.RedirectURI))
+		}
+	}
+	if cfg.ClientID == "" {
+		mistake("ClientID", "the identifier the server gave", "nothing")
+	}
+	if cfg.Auth == nil {
+		mistake("Auth", "a client authentication (None() for a public client)", "nil")
+	}
+	if a, ok := cfg.Auth.(interface{ mistake() string }); ok && a.mistake() != "" {
+		mistake("Auth", a.mistake(), "something else")
+	}
+	if a, ok := cfg.Auth.(interface{ secret() Secret }); ok {
+		// A secret shorter than any HMAC allows makes no key: RFC 7518 section 3.2.
+		c.secret, _ = jose.NewSecret([]byte(a.secret().Reveal()))
+	}
+	for _, alg := range cfg.IDTokenSigningAlgs {
+		if !jose.Supported(alg) {
+			mistake("IDTokenSigningAlgs", "algorithms of "+fmt.Sprint(jose.Algorithms()), quoted(alg))
+		}
+	}
+	for i, key := range cfg.Keys {
+		if len(key) < minSealKey {
+			mistake(fmt.Sprintf("Keys[%d]", i), fmt.Sprintf("at least %d random bytes", minSealKey), fmt.Sprintf("%d bytes", len(key)))
+		}
+	}
+	c.seal = newSealer(cfg.Keys, "openid transaction", cfg.Issuer, cfg.ClientID)
+	cfg.Keys = nil // the sealer has what it needs; nobody prints them here
+	c.cfg = cfg
+	if cfg.Metadata != nil {
+		s, err := c.newServer(context.Background(), cfg.Metadata.clone(), nil)
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("openid: Config.Metadata: %w", err))
+		}
+		c.server.Store(s)
+	}
+	if len(mistakes) > 0 {
+		return nil, errors.Join(mistakes...)
+	}
+	return c, nil
+}
+
+func (c *Client) now() time.Time { return time.Now().Add(c.cfg.ClockSkew) }
+
+// badRedirectURI says what is expected where uri breaks RFC 6749 section 3.1.2 or RFC 8252 section 7.
+func badRedirectURI(uri string) string {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil || !u.IsAbs():
+		return "an absolute URI"
+	case u.Fragment != "" || u.User != nil:
+		return "a URI without fragment and user"
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return "https, or http on a loopback address"
+	case (u.Scheme == "https" || u.Scheme == "http") && u.Host == "":
+		return "a URI with a host"
+	}
+	return ""
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// expectedOf is what the endpoint package wanted of a URL.
+func expectedOf(err error, otherwise string) string {
+	var e *endpoint.Error
+	if errors.As(err, &e) && e.Expected != "" {
+		return e.Expected
+	}
+	return otherwise
+}
+
+// exchange is the one way out of this package: bounded, traced, and with errors of the public type.
+func (c *Client) exchange(ctx context.Context, name string, r *endpoint.Request) (*endpoint.Response, error) {
+	if c.cfg.Trace == nil {
+		res, err := c.http.Do(ctx, r)
+		if err != nil {
+			return nil, exchangeError(name, err)
+		}
+		return res, nil
+	}
+	e := Event{Kind: EventExchange, Name: name, Start: time.Now(), Got: r.Method + " " + r.URL.Scheme + "://" + r.URL.Host + r.URL.EscapedPath()}
+	res, err := c.http.Do(ctx, r)
+	e.Duration = time.Since(e.Start)
+	if err != nil {
+		e.Err = exchangeError(name, err)
+	} else {
+		e.Got = fmt.Sprintf("%s: %d %s, %d bytes", e.Got, res.Status, res.MediaType, len(res.Body))
+	}
+	c.report(ctx, e)
+	return res, e.Err
+}

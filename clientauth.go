@@ -1,0 +1,92 @@
+package openid
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A ClientAuth proves to the server who the client is, by changing a request before it is sent (RFC 6749 section 2.3). The package's own
+// are [None], [ClientSecret], [ClientSecretBasic], [ClientSecretPost], [ClientSecretJWT] and [PrivateKeyJWT]; implement the interface
+// for anything else. It is called once for each attempt, maybe from several goroutines.
+type ClientAuth interface {
+	Authenticate(ctx context.Context, r *AuthRequest) error
+}
+
+// An AuthRequest is a request that is about to be sent to the server.
+type AuthRequest struct {
+	Header   http.Header // to be added to
+	Form     url.Values  // likewise; it becomes the body
+	ClientID string
+	Audience string    // the server's issuer, for assertions
+	Endpoint string    // the address the request goes to
+	Methods  []string  // token_endpoint_auth_methods_supported; empty when the server does not say
+	Now      time.Time // with Config.ClockSkew
+}
+
+type none struct{}
+
+// None is the authentication of a public client: it sends client_id and proves nothing (RFC 6749 section 3.2.1).
+func None() ClientAuth { return none{} }
+
+func (none) Authenticate(_ context.Context, r *AuthRequest) error {
+	r.Form.Set("client_id", r.ClientID)
+	return nil
+}
+
+type clientSecret struct {
+	value  Secret
+	method string // empty: by metadata
+}
+
+// ClientSecret authenticates with client_secret_basic or, where the server's metadata lists only that, client_secret_post (RFC 6749
+// section 2.3.1). Nothing is tried out: a wrong guess could burn a one-time code.
+func ClientSecret(s Secret) ClientAuth { return clientSecret{s, ""} }
+
+// ClientSecretBasic authenticates with HTTP Basic, both halves form-encoded first (RFC 6749 section 2.3.1).
+func ClientSecretBasic(s Secret) ClientAuth { return clientSecret{s, "client_secret_basic"} }
+
+// ClientSecretPost authenticates with the parameters client_id and client_secret (RFC 6749 section 2.3.1).
+func ClientSecretPost(s Secret) ClientAuth { return clientSecret{s, "client_secret_post"} }
+
+func (a clientSecret) secret() Secret { return a.value }
+
+func (a clientSecret) mistake() string {
+	if a.value.IsEmpty() {
+		return "a client secret that is not empty"
+	}
+	return ""
+}
+
+var errNoSecretMethod = errors.New("openid: ClientSecret: the server's metadata lists neither client_secret_basic nor client_secret_post")
+
+func (a clientSecret) Authenticate(_ context.Context, r *AuthRequest) error {
+	method := a.method
+	switch {
+	case method != "":
+	case len(r.Methods) == 0 || slices.Contains(r.Methods, "client_secret_basic"):
+		method = "client_secret_basic" // the default of OpenID Connect Discovery 1.0 section 3 and RFC 8414 section 2
+	case slices.Contains(r.Methods, "client_secret_post"):
+		method = "client_secret_post"
+	default:
+		return errNoSecretMethod
+	}
+	if method == "client_secret_post" {
+		r.Form.Set("client_id", r.ClientID)
+		r.Form.Set("client_secret", a.value.Reveal())
+		return nil
+	}
+	credentials := url.QueryEscape(r.ClientID) + ":" + url.QueryEscape(a.value.Reveal())
+	var b strings.Builder
+	b.WriteString("Basic ")
+	e := base64.NewEncoder(base64.StdEncoding, &b)
+	e.Write([]byte(credentials))
+	e.Close()
+	r.Header["Authorization"] = []string{b.String()}
+	return nil
+}

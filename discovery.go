@@ -1,0 +1,267 @@
+package openid
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/openid-client/openid/internal/endpoint"
+	"github.com/openid-client/openid/internal/jose"
+	"github.com/openid-client/openid/internal/jwks"
+)
+
+const (
+	discoveryTimeout = 15 * time.Second
+	// Metadata changes a few times in the life of a server. Older than this it is loaded again, in the background.
+	metadataAge = time.Hour
+	// A refresh that failed is not tried again sooner.
+	metadataRetry = time.Minute
+)
+
+// A server is what is known of the other side at one moment: never changed, only replaced.
+type server struct {
+	meta   *ServerMetadata
+	urls   [len(usedEndpoints)]*url.URL
+	algs   []string // accepted for ID Tokens
+	keys   *jwks.Cache
+	loaded time.Time
+	retry  time.Time // when a refresh may be tried
+}
+
+type endpointID int
+
+const (
+	authorizationEndpoint endpointID = iota
+	tokenEndpoint
+	userInfoEndpoint
+	endSessionEndpoint
+	jwksEndpoint
+)
+
+// usedEndpoints are the addresses this package sends requests or browsers to.
+var usedEndpoints = [...]struct {
+	name, member string
+	of           func(*ServerMetadata) string
+}{
+	authorizationEndpoint: {"authorization", "authorization_endpoint", func(m *ServerMetadata) string { return m.AuthorizationEndpoint }},
+	tokenEndpoint:         {"token", "token_endpoint", func(m *ServerMetadata) string { return m.TokenEndpoint }},
+	userInfoEndpoint:      {"userinfo", "userinfo_endpoint", func(m *ServerMetadata) string { return m.UserInfoEndpoint }},
+	endSessionEndpoint:    {"end_session", "end_session_endpoint", func(m *ServerMetadata) string { return m.EndSessionEndpoint }},
+	jwksEndpoint:          {"jwks", "jwks_uri", func(m *ServerMetadata) string { return m.JWKSURI }},
+}
+
+// metadataDocument is a metadata document under judgement.
+type metadataDocument struct {
+	c     *Client
+	meta  *ServerMetadata
+	old   *server // nil at the first load
+	urls  [len(usedEndpoints)]*url.URL
+	wrong endpointID
+	err   error
+	algs  []string
+}
+
+func (*metadataDocument) kind() string { return "server metadata" }
+func (*metadataDocument) cause() error { return nil }
+
+var metadataChecks = []check[*metadataDocument]{
+	{"issuer", "OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3",
+		func(_ context.Context, d *metadataDocument) bool { return d.meta.Issuer == d.c.cfg.Issuer },
+		func(d *metadataDocument) (string, string) { return quoted(d.c.cfg.Issuer), quoted(d.meta.Issuer) }},
+	{"endpoints", "OpenID Connect Discovery 1.0 §3, RFC 8414 §2",
+		func(_ context.Context, d *metadataDocument) bool {
+			for id, e := range usedEndpoints {
+				raw := e.of(d.meta)
+				if raw == "" {
+					continue
+				}
+				if d.urls[id], d.err = d.c.http.ParseURL(raw); d.err != nil {
+					d.wrong = endpointID(id)
+					return false
+				}
+			}
+			return true
+		},
+		func(d *metadataDocument) (string, string) {
+			if d.err == nil {
+				return "https URLs", "https URLs"
+			}
+			e := usedEndpoints[d.wrong]
+			return expectedOf(d.err, "an https URL") + " as " + e.member, quoted(e.of(d.meta))
+		}},
+	{"id_token_signing_alg_values_supported", "OpenID Connect Discovery 1.0 §3, RFC 8725 §3.1",
+		func(_ context.Context, d *metadataDocument) bool {
+			d.algs = d.c.idTokenAlgs(d.meta)
+			return len(d.algs) > 0
+		},
+		func(d *metadataDocument) (string, string) {
+			return "an algorithm that this client can verify", quoted(strings.Join(d.meta.IDTokenSigningAlgValuesSupported, " "))
+		}},
+	{"moved", "RFC 8414 §6.2",
+		// A document that suddenly names other hosts is what an intruder's would do; who really moves restarts the client.
+		func(_ context.Context, d *metadataDocument) bool {
+			if d.old == nil {
+				return true
+			}
+			for id, u := range d.urls {
+				if old := d.old.urls[id]; u != nil && old != nil && (u.Host != old.Host || u.Scheme != old.Scheme) {
+					d.wrong = endpointID(id)
+					return false
+				}
+			}
+			return true
+		},
+		func(d *metadataDocument) (string, string) {
+			if d.old == nil {
+				return "the first document", "the first document"
+			}
+			e := usedEndpoints[d.wrong]
+			return quoted(e.of(d.old.meta)) + " or the same host as " + e.member, quoted(e.of(d.meta))
+		}},
+}
+
+// idTokenAlgs is the policy for ID Tokens: what the caller said, else what the server lists, else RS256 (OpenID Connect Core 1.0
+// §3.1.3.7 number 7); of these, what there can be a key for.
+func (c *Client) idTokenAlgs(m *ServerMetadata) []string {
+	algs := c.cfg.IDTokenSigningAlgs
+	if len(algs) == 0 {
+		algs = m.IDTokenSigningAlgValuesSupported
+	}
+	if len(algs) == 0 {
+		algs = []string{"RS256"}
+	}
+	return slices.DeleteFunc(slices.Clone(algs), func(alg string) bool {
+		if strings.HasPrefix(alg, "HS") {
+			return c.secret == nil || !c.secret.Serves(alg)
+		}
+		return !jose.Supported(alg)
+	})
+}
+
+func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) (*server, error) {
+	d := &metadataDocument{c: c, meta: m, old: old}
+	if err := judge(ctx, c, metadataChecks, d); err != nil {
+		return nil, err
+	}
+	s := &server{meta: m, urls: d.urls, algs: d.algs, loaded: time.Now()}
+	switch u := d.urls[jwksEndpoint]; {
+	case u == nil:
+	case old != nil && old.meta.JWKSURI == m.JWKSURI:
+		s.keys = old.keys
+	default:
+		s.keys = jwks.New(func(ctx context.Context) (*endpoint.Response, error) {
+			return c.exchange(ctx, "jwks", &endpoint.Request{Method: "GET", URL: u, Accept: jwksMediaTypes})
+		})
+		_ = c.importInto(s) // keys that do not fit are fetched instead
+	}
+	return s, nil
+}
+
+var (
+	jsonMediaTypes = []string{"application/json"}
+	jwksMediaTypes = []string{"application/json", "application/jwk-set+json"}
+)
+
+// current returns what is known of the server, and loads it first if need be. One load serves everybody who waits for it.
+func (c *Client) current(ctx context.Context) (*server, error) {
+	s := c.server.Load()
+	if s == nil {
+		s, err := c.loading.Do(ctx, discoveryTimeout, c.firstDiscovery)
+		if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil, &ExchangeError{Endpoint: "discovery", Err: err} // the caller stopped waiting
+		}
+		return s, err
+	}
+	if c.cfg.Metadata == nil && time.Since(s.loaded) > metadataAge && time.Now().After(s.retry) && c.renewal.CompareAndSwap(false, true) {
+		go c.renewMetadata(context.WithoutCancel(ctx), s)
+	}
+	return s, nil
+}
+
+func (c *Client) firstDiscovery(ctx context.Context) (*server, error) {
+	if s := c.server.Load(); s != nil {
+		return s, nil // somebody else was faster
+	}
+	s, err := c.discover(ctx, nil)
+	if err == nil {
+		c.server.Store(s)
+	}
+	return s, err
+}
+
+// renewMetadata replaces the metadata if a good new document can be had; otherwise the old one stays. Trace hears why.
+func (c *Client) renewMetadata(ctx context.Context, old *server) {
+	defer c.renewal.Store(false)
+	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
+	defer cancel()
+	s, err := c.discover(ctx, old)
+	if err != nil {
+		later := *old
+		later.retry = time.Now().Add(metadataRetry)
+		s = &later
+	}
+	c.server.Store(s)
+}
+
+// discover asks at the OpenID Connect place and, where the server has nothing there, at the place of RFC 8414.
+func (c *Client) discover(ctx context.Context, old *server) (*server, error) {
+	places := []string{c.cfg.DiscoveryURL}
+	if c.cfg.DiscoveryURL == "" {
+		places = wellKnown(c.issuer)
+	}
+	var first error
+	for _, place := range places {
+		u, err := c.http.ParseURL(place)
+		if err != nil {
+			return nil, exchangeError("discovery", err)
+		}
+		res, err := c.exchange(ctx, "discovery", &endpoint.Request{Method: "GET", URL: u, Accept: jsonMediaTypes})
+		if err == nil && res.Status != 200 {
+			err = statusError("discovery", res)
+		}
+		if err != nil {
+			var refused *ResponseError
+			if first == nil {
+				first = err
+			}
+			if errors.As(err, &refused) {
+				continue // nothing there
+			}
+			return nil, first
+		}
+		m, err := ParseServerMetadata(res.Body)
+		if err != nil {
+			return nil, &ExchangeError{Endpoint: "discovery", Sent: true, Status: res.Status, Expected: "a metadata document", Got: "something else", Err: errors.Unwrap(err)}
+		}
+		return c.newServer(ctx, m, old)
+	}
+	return nil, first
+}
+
+// wellKnown returns the places of OpenID Connect Discovery 1.0 §4 (appended to the issuer) and RFC 8414 §3.1 (between host and path).
+func wellKnown(issuer *url.URL) []string {
+	path := strings.TrimSuffix(issuer.EscapedPath(), "/")
+	origin := issuer.Scheme + "://" + issuer.Host
+	return []string{origin + path + "/.well-known/openid-configuration", origin + "/.well-known/oauth-authorization-server" + path}
+}
+
+// Metadata returns a copy of the server's metadata, and loads it if that has not happened yet: call it to warm up.
+func (c *Client) Metadata(ctx context.Context) (*ServerMetadata, error) {
+	s, err := c.current(c.newFlow(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return s.meta.clone(), nil
+}
+
+// url returns the address of an endpoint, or an error that says that the server has none.
+func (s *server) url(id endpointID) (*url.URL, error) {
+	if s.urls[id] == nil {
+		return nil, &VerificationError{Document: "server metadata", Check: usedEndpoints[id].member, Expected: "a URL", Got: "nothing",
+			Spec: "OpenID Connect Discovery 1.0 §3, RFC 8414 §2"}
+	}
+	return s.urls[id], nil
+}

@@ -1,0 +1,31 @@
+// Package openid logs users in and obtains tokens: a client for OAuth 2.0 and OpenID Connect that checks everything it is told.
+//
+// # Where to start
+//
+// To log a user in: make one [Client] with [New], send the browser to the URL of [Client.Authorize], keep the sealed [Transaction] in a
+// cookie, and hand both the request that comes back and the transaction to [Client.Callback]. What it returns is verified: [Tokens] with
+// an [IDToken], whose Issuer and Subject are the user's key. [Claims] decodes the rest.
+//
+// To keep a login fresh: [Client.Refresh]. To learn more about the user: [Client.UserInfo]. To log out at the server too:
+// [Client.LogoutURL] and [Client.LogoutCallback].
+//
+// To call an API as a service: [Client.Tokens] with [ClientCredentials].
+//
+// To verify an ID Token that came on another way: [Client.VerifyIDToken].
+//
+// # What is always done
+//
+// State, nonce and PKCE (S256) are used in every login and never pass through the caller's hands. The signature of every ID Token is
+// verified; so are iss, sub, aud, azp, exp, iat, nbf, nonce, auth_time, at_hash, c_hash and s_hash. Metadata must name the configured
+// issuer byte for byte. Redirects are never followed, a POST is sent once, answers are bounded. What weakens any of this starts with
+// Insecure.
+//
+// # Errors
+//
+// A *[ResponseError] says that they refused, a *[VerificationError] that we refused, an *[ExchangeError] that no usable answer came, a
+// *[ConfigError] that the configuration is wrong. Codes compare with errors.Is:
+//
+//	if errors.Is(err, openid.ErrAccessDenied) { … }
+//
+// No error, event or printed value contains a token, a secret or a body.
+package openid

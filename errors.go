@@ -1,0 +1,168 @@
+package openid
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/openid-client/openid/internal/endpoint"
+)
+
+// A Code is an error code of the protocol's registries, as a constant error that nobody can reassign:
+//
+//	if errors.Is(err, openid.ErrInvalidGrant) { /* log in again */ }
+//
+// Codes that stand in no registry compare as well: errors.Is(err, openid.Code("vendor_code")).
+type Code string
+
+// Error returns the code itself.
+func (c Code) Error() string { return string(c) }
+
+// The error codes of RFC 6749 (sections 4.1.2.1 and 5.2), RFC 6750 (section 3.1) and OpenID Connect Core (section 3.1.2.6).
+const (
+	ErrInvalidRequest           Code = "invalid_request"
+	ErrInvalidClient            Code = "invalid_client"
+	ErrInvalidGrant             Code = "invalid_grant"
+	ErrUnauthorizedClient       Code = "unauthorized_client"
+	ErrUnsupportedGrantType     Code = "unsupported_grant_type"
+	ErrUnsupportedResponseType  Code = "unsupported_response_type"
+	ErrInvalidScope             Code = "invalid_scope"
+	ErrAccessDenied             Code = "access_denied"
+	ErrServerError              Code = "server_error"
+	ErrTemporarilyUnavailable   Code = "temporarily_unavailable"
+	ErrInvalidToken             Code = "invalid_token"
+	ErrInsufficientScope        Code = "insufficient_scope"
+	ErrInteractionRequired      Code = "interaction_required"
+	ErrLoginRequired            Code = "login_required"
+	ErrAccountSelectionRequired Code = "account_selection_required"
+	ErrConsentRequired          Code = "consent_required"
+	ErrInvalidRequestURI        Code = "invalid_request_uri"
+	ErrInvalidRequestObject     Code = "invalid_request_object"
+	ErrRequestNotSupported      Code = "request_not_supported"
+	ErrRequestURINotSupported   Code = "request_uri_not_supported"
+	ErrRegistrationNotSupported Code = "registration_not_supported"
+)
+
+// A ResponseError says that they refused: the server answered, and its answer is an error (RFC 6749 sections 4.1.2.1 and 5.2). The
+// texts are the server's own, cut and escaped; never show them to a browser as HTML.
+type ResponseError struct {
+	Endpoint    string // "authorization", "token", "userinfo", …
+	Code        Code   // empty when the server gave only a status
+	Description string // error_description
+	URI         string // error_uri
+	Status      int    // HTTP status; 0 for an authorization response, which the browser brought
+}
+
+// Error names the endpoint, the code and the server's own words.
+func (e *ResponseError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "openid: %s endpoint refused", e.Endpoint)
+	if e.Code != "" {
+		fmt.Fprintf(&b, ": %s", printable(string(e.Code), 64))
+	}
+	if e.Description != "" {
+		fmt.Fprintf(&b, ": %s", printable(e.Description, 200))
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (status %d)", e.Status)
+	}
+	return b.String()
+}
+
+// Is reports whether target is this error's [Code].
+func (e *ResponseError) Is(target error) bool {
+	c, ok := target.(Code)
+	return ok && c != "" && c == e.Code
+}
+
+// A VerificationError says that we refused: something came that fails a check. Nothing of what was checked is handed on.
+type VerificationError struct {
+	Document string // what was judged: "ID Token", "authorization response", "server metadata", …
+	Check    string // the row that failed, usually the name of the claim or parameter
+	Expected string
+	Got      string // cut and escaped; never a token, a secret or a nonce
+	Spec     string // where the rule stands
+	Err      error  // what lies beneath, such as the *ExchangeError of an unreachable key server; usually nil
+}
+
+// Error names the document, the check, both sides of it and the rule.
+func (e *VerificationError) Error() string {
+	s := fmt.Sprintf("openid: %s: %s: expected %s, got %s", e.Document, e.Check, e.Expected, e.Got)
+	if e.Spec != "" {
+		s += " (" + e.Spec + ")"
+	}
+	if e.Err != nil {
+		s += ": " + strings.TrimPrefix(e.Err.Error(), "openid: ")
+	}
+	return s
+}
+
+// Unwrap returns Err.
+func (e *VerificationError) Unwrap() error { return e.Err }
+
+// An ExchangeError says that no usable answer came: the server could not be reached, did not answer in time, redirected, answered
+// with a page where JSON was expected, or with too much. When Sent is true the request may have been processed, so the outcome of a
+// POST is unknown.
+type ExchangeError struct {
+	Endpoint string
+	Sent     bool
+	Status   int    // 0 without an answer
+	Expected string // empty when nothing came at all
+	Got      string
+	Err      error
+}
+
+// Error names the endpoint, what was expected and what came.
+func (e *ExchangeError) Error() string {
+	s := "openid: " + e.Endpoint + " endpoint gave no usable answer"
+	if e.Expected != "" {
+		s += ": expected " + e.Expected + ", got " + e.Got
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	if e.Status != 0 {
+		s += " (status " + strconv.Itoa(e.Status) + ")"
+	}
+	return s
+}
+
+// Unwrap returns the cause, so that errors.Is(err, context.DeadlineExceeded) works.
+func (e *ExchangeError) Unwrap() error { return e.Err }
+
+func exchangeError(name string, err error) error {
+	var e *endpoint.Error
+	if errors.As(err, &e) {
+		return &ExchangeError{Endpoint: name, Sent: e.Sent, Status: e.Status, Expected: e.Expected, Got: e.Got, Err: e.Err}
+	}
+	return &ExchangeError{Endpoint: name, Err: err}
+}
+
+// quoted makes what came from outside fit for a message: cut, escaped, in quotes.
+func quoted(s string) string { return strconv.QuoteToASCII(cut(s, 80)) }
+
+// printable makes a server's own words fit for a message or a log line: cut, and no control characters.
+func printable(s string, limit int) string {
+	q := strconv.Quote(cut(s, limit))
+	return q[1 : len(q)-1]
+}
+
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit] + "…"
+}
+
+// A ConfigError is one mistake of a [Config]; [New] reports all of them at once, joined.
+type ConfigError struct{ Field, Expected, Got string }
+
+// Error names the field and both sides of the mistake.
+func (e *ConfigError) Error() string {
+	return "openid: Config." + e.Field + ": expected " + e.Expected + ", got " + e.Got
+}

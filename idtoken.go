@@ -1,0 +1,357 @@
+package openid
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openid-client/openid/internal/jose"
+	"github.com/openid-client/openid/internal/strict"
+)
+
+const maxSubject = 255 // OpenID Connect Core 1.0 section 2
+
+// An IDToken is a verified ID Token: the server's signed word about who logged in (OpenID Connect Core 1.0 section 2). Only verification
+// makes one. The user's key is the pair of Issuer and Subject, never an email address; [Claims] decodes everything else.
+type IDToken struct{ v **idToken } // a pointer to a pointer is what no verb of fmt looks behind
+
+type idToken struct {
+	raw      string
+	payload  []byte
+	issuer   string
+	subject  string
+	exp, iat int64
+}
+
+// Issuer returns iss.
+func (t *IDToken) Issuer() string { return (*t.v).issuer }
+
+// Subject returns sub, which is unique and never reassigned at its issuer.
+func (t *IDToken) Subject() string { return (*t.v).subject }
+
+// Expiry returns exp. It bounds when the token may be accepted, not how long the user stays logged in.
+func (t *IDToken) Expiry() time.Time { return time.Unix((*t.v).exp, 0) }
+
+// IssuedAt returns iat.
+func (t *IDToken) IssuedAt() time.Time { return time.Unix((*t.v).iat, 0) }
+
+// AuthTime returns auth_time, when the user last proved who they are; the zero time when the server does not say.
+func (t *IDToken) AuthTime() time.Time {
+	if n, ok := t.claim("auth_time").NumericDate(); ok {
+		return time.Unix(n, 0)
+	}
+	return time.Time{}
+}
+
+// ACR returns acr, the class of the authentication; empty when the server does not say.
+func (t *IDToken) ACR() string { s, _ := t.claim("acr").Text(); return s }
+
+// AMR returns amr, the methods of the authentication.
+func (t *IDToken) AMR() []string { s, _ := t.claim("amr").Texts(); return s }
+
+// SessionID returns sid, the server's name for this session, which logout tokens refer to.
+func (t *IDToken) SessionID() string { s, _ := t.claim("sid").Text(); return s }
+
+// Payload returns a copy of the claims as they were signed: a JSON object without duplicate names.
+func (t *IDToken) Payload() []byte { return slices.Clone((*t.v).payload) }
+
+// Raw returns the token itself, for the rare receiver that wants to verify it too.
+func (t *IDToken) Raw() Secret { return NewSecret((*t.v).raw) }
+
+// String describes the token without showing it.
+func (t IDToken) String() string {
+	if t.v == nil {
+		return "no ID Token"
+	}
+	return "ID Token of " + quoted((*t.v).subject) + " at " + quoted((*t.v).issuer)
+}
+
+// Format writes what String says, for every verb.
+func (t IDToken) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (t IDToken) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+func (t *IDToken) verified() []byte { return (*t.v).payload }
+
+func (t *IDToken) claim(name string) (found strict.Value) {
+	_ = strict.Object((*t.v).payload, func(n []byte, v strict.Value) error {
+		if string(n) == name {
+			found = v
+		}
+		return nil
+	})
+	return found
+}
+
+// idTokenChecks are the rules of OpenID Connect Core 1.0 section 3.1.3.7 and of section 2, in order.
+var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
+	{"iss", "OpenID Connect Core 1.0 §3.1.3.7 (2)",
+		func(_ context.Context, j *jwt) bool { return j.claims.iss.Equal(j.c.cfg.Issuer) },
+		func(j *jwt) (string, string) { return quoted(j.c.cfg.Issuer), shown(j.claims.iss) }},
+	{"sub", "OpenID Connect Core 1.0 §2",
+		func(_ context.Context, j *jwt) bool {
+			s, ok := j.claims.sub.Text()
+			return ok && s != "" && len(s) <= maxSubject
+		},
+		func(j *jwt) (string, string) { return "a subject of 1 to 255 bytes", shown(j.claims.sub) }},
+	{"aud", "OpenID Connect Core 1.0 §3.1.3.7 (3)",
+		func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
+		func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},
+	{"azp", "OpenID Connect Core 1.0 §3.1.3.7 (4, 5)",
+		func(_ context.Context, j *jwt) bool {
+			if j.claims.azp == nil {
+				return !j.severalAudiences()
+			}
+			return j.claims.azp.Equal(j.c.cfg.ClientID)
+		},
+		func(j *jwt) (string, string) { return quoted(j.c.cfg.ClientID), shown(j.claims.azp) }},
+	{"exp", "OpenID Connect Core 1.0 §3.1.3.7 (9), RFC 7519 §4.1.4",
+		func(_ context.Context, j *jwt) bool {
+			exp, ok := j.claims.exp.NumericDate()
+			return ok && j.now.Add(-j.c.cfg.ClockTolerance).Before(time.Unix(exp, 0))
+		},
+		func(j *jwt) (string, string) { return "a time after " + j.clock(), j.date(j.claims.exp) }},
+	{"iat", "OpenID Connect Core 1.0 §2, §3.1.3.7 (10)",
+		func(_ context.Context, j *jwt) bool {
+			iat, ok := j.claims.iat.NumericDate()
+			return ok && !time.Unix(iat, 0).After(j.now.Add(j.c.cfg.ClockTolerance))
+		},
+		func(j *jwt) (string, string) { return "a time not after " + j.clock(), j.date(j.claims.iat) }},
+	{"nbf", "RFC 7519 §4.1.5",
+		func(_ context.Context, j *jwt) bool {
+			if j.claims.nbf == nil {
+				return true
+			}
+			nbf, ok := j.claims.nbf.NumericDate()
+			return ok && !time.Unix(nbf, 0).After(j.now.Add(j.c.cfg.ClockTolerance))
+		},
+		func(j *jwt) (string, string) {
+			return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
+		}},
+	{"nonce", "OpenID Connect Core 1.0 §3.1.3.7 (11), §12.2",
+		func(_ context.Context, j *jwt) bool { return j.nonceFits() },
+		func(j *jwt) (string, string) { return j.nonceStory() }},
+	{"auth_time", "OpenID Connect Core 1.0 §3.1.3.7 (13)",
+		func(_ context.Context, j *jwt) bool { return j.loginIsRecent() },
+		func(j *jwt) (string, string) {
+			if j.expect.maxAge == "" {
+				return "nothing, or a time", j.date(j.claims.authTime)
+			}
+			return "a login at most " + j.expect.maxAge + " s before " + j.clock(), j.date(j.claims.authTime)
+		}},
+	{"at_hash", "OpenID Connect Core 1.0 §3.1.3.8",
+		func(_ context.Context, j *jwt) bool { return j.hashFits(j.claims.atHash, j.expect.accessToken) },
+		func(j *jwt) (string, string) {
+			return j.hashStory(j.claims.atHash, j.expect.accessToken, "access token")
+		}},
+	{"c_hash", "OpenID Connect Core 1.0 §3.3.2.11",
+		func(_ context.Context, j *jwt) bool { return j.hashFits(j.claims.cHash, j.expect.code) },
+		func(j *jwt) (string, string) { return j.hashStory(j.claims.cHash, j.expect.code, "code") }},
+	{"s_hash", "FAPI 1.0 Advanced §5.2.2.1",
+		func(_ context.Context, j *jwt) bool { return j.hashFits(j.claims.sHash, j.expect.state) },
+		func(j *jwt) (string, string) { return j.hashStory(j.claims.sHash, j.expect.state, "state") }},
+	{"same iss", "OpenID Connect Core 1.0 §12.2",
+		func(_ context.Context, j *jwt) bool {
+			return j.expect.previous == nil || j.claims.iss.Equal((*j.expect.previous.v).issuer)
+		},
+		func(j *jwt) (string, string) { return j.same("iss", j.claims.iss) }},
+	{"same sub", "OpenID Connect Core 1.0 §12.2",
+		func(_ context.Context, j *jwt) bool {
+			return j.expect.previous == nil || j.claims.sub.Equal((*j.expect.previous.v).subject)
+		},
+		func(j *jwt) (string, string) { return j.same("sub", j.claims.sub) }},
+	{"same aud", "OpenID Connect Core 1.0 §12.2",
+		func(_ context.Context, j *jwt) bool {
+			return j.expect.previous == nil || slices.Equal(audienceList(j.claims.aud), audienceList(j.expect.previous.claim("aud")))
+		},
+		func(j *jwt) (string, string) { return j.same("aud", j.claims.aud) }},
+	{"same auth_time", "OpenID Connect Core 1.0 §12.2",
+		func(_ context.Context, j *jwt) bool {
+			if j.expect.previous == nil || j.claims.authTime == nil {
+				return true
+			}
+			now, _ := j.claims.authTime.NumericDate()
+			before, known := j.expect.previous.claim("auth_time").NumericDate()
+			return !known || now == before
+		},
+		func(j *jwt) (string, string) { return j.same("auth_time", j.claims.authTime) }},
+})
+
+// audienceIsUs: this client is meant, and nobody whom the configuration does not trust.
+func (j *jwt) audienceIsUs() bool {
+	if j.claims.aud.Equal(j.c.cfg.ClientID) {
+		return true
+	}
+	us := false
+	list, ok := j.claims.aud.Texts()
+	for _, a := range list {
+		us = us || a == j.c.cfg.ClientID
+		ok = ok && (a == j.c.cfg.ClientID || slices.Contains(j.c.cfg.TrustedAudiences, a))
+	}
+	return ok && us
+}
+
+func (j *jwt) severalAudiences() bool {
+	return j.claims.aud.Kind() == '[' && len(audienceList(j.claims.aud)) > 1
+}
+
+func (j *jwt) audiences() string {
+	if len(j.c.cfg.TrustedAudiences) == 0 {
+		return quoted(j.c.cfg.ClientID) + " alone"
+	}
+	return quoted(j.c.cfg.ClientID) + ", and beside it only " + quoted(strings.Join(j.c.cfg.TrustedAudiences, " "))
+}
+
+func audienceList(v strict.Value) []string {
+	if s, ok := v.Text(); ok {
+		return []string{s}
+	}
+	list, _ := v.Texts()
+	slices.Sort(list)
+	return list
+}
+
+// nonceFits: the nonce that was sent must come back; where none was sent none may come; a refreshed ID Token need not repeat it.
+func (j *jwt) nonceFits() bool {
+	v := j.claims.nonce
+	if p := j.expect.previous; p != nil {
+		return v == nil || j.sameNonce(p.claim("nonce"))
+	}
+	if j.expect.nonce == "" {
+		return v == nil
+	}
+	s, ok := v.Text()
+	return ok && equal(s, j.expect.nonce)
+}
+
+func (j *jwt) sameNonce(previous strict.Value) bool {
+	before, ok := previous.Text()
+	now, same := j.claims.nonce.Text()
+	return ok && same && equal(before, now)
+}
+
+func (j *jwt) nonceStory() (expected, got string) {
+	expected = "the nonce of this login"
+	switch {
+	case j.expect.previous != nil:
+		expected = "nothing, or the nonce of the login"
+	case j.expect.nonce == "":
+		expected = "no nonce"
+	}
+	switch {
+	case j.claims.nonce == nil:
+		return expected, "nothing"
+	case j.claims.nonce.Kind() != '"':
+		return expected, "not a string"
+	case j.nonceFits():
+		return expected, "the same"
+	}
+	return expected, "another"
+}
+
+func (j *jwt) loginIsRecent() bool {
+	at, ok := j.claims.authTime.NumericDate()
+	if j.expect.maxAge == "" {
+		return j.claims.authTime == nil || ok
+	}
+	limit, err := strconv.ParseInt(j.expect.maxAge, 10, 64)
+	return ok && err == nil && !j.now.Add(-j.c.cfg.ClockTolerance).After(time.Unix(at, 0).Add(time.Duration(limit)*time.Second))
+}
+
+// hashFits judges at_hash and its kin whenever they are there and what they are the hash of is known.
+func (j *jwt) hashFits(v strict.Value, of string) bool {
+	if v == nil {
+		return true
+	}
+	got, ok := v.Text()
+	if !ok || of == "" {
+		return ok
+	}
+	want, ok := jose.HalfHash(j.header.Algorithm, of)
+	return ok && equal(got, want)
+}
+
+func (j *jwt) hashStory(v strict.Value, of, what string) (expected, got string) {
+	expected = "nothing, or the hash of the " + what
+	switch {
+	case v == nil:
+		return expected, "nothing"
+	case !j.hashFits(v, of):
+		return expected, "another value"
+	case of == "":
+		return expected, "a value that nothing is known about"
+	}
+	return expected, "the hash"
+}
+
+func (j *jwt) same(name string, v strict.Value) (expected, got string) {
+	if j.expect.previous == nil {
+		return "no earlier ID Token", "none"
+	}
+	return shown(j.expect.previous.claim(name)) + " as before", shown(v)
+}
+
+func (j *jwt) clock() string { return j.now.UTC().Format(time.RFC3339) }
+
+func (j *jwt) date(v strict.Value) string {
+	if n, ok := v.NumericDate(); ok {
+		return time.Unix(n, 0).UTC().Format(time.RFC3339)
+	}
+	return shown(v)
+}
+
+// shown is for claims that are no secret: issuer, subject, audiences, times.
+func shown(v strict.Value) string {
+	if v == nil {
+		return "nothing"
+	}
+	if s, ok := v.Text(); ok {
+		return quoted(s)
+	}
+	return printable(string(v), 80)
+}
+
+// VerifyIDToken verifies an ID Token that came on another way than through [Client.Callback]: from a phone's own login, from a browser
+// component. The nonce is the one that was used there; when it is empty the token must have none.
+//
+// Errors: *[VerificationError]; *[ExchangeError] when metadata or keys could not be had.
+func (c *Client) VerifyIDToken(ctx context.Context, raw, nonce string) (*IDToken, error) {
+	ctx = c.newFlow(ctx)
+	s, err := c.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.verifyIDToken(ctx, s, raw, expectation{nonce: nonce})
+}
+
+func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e expectation) (*IDToken, error) {
+	j := jwts.Get().(*jwt)
+	signature := j.signature
+	*j = jwt{document: "ID Token", c: c, server: s, algs: s.algs, raw: raw, expect: e, now: c.now(), signature: signature}
+	defer jwts.Put(j)
+	if e.previous != nil {
+		j.document = "refreshed ID Token"
+	}
+	if err := judge(ctx, c, c.idTokenRows, j); err != nil {
+		return nil, err
+	}
+	return newIDToken(raw, j.payload, c.cfg.Issuer, &j.claims), nil
+}
+
+func newIDToken(raw string, payload []byte, issuer string, claims *registeredClaims) *IDToken {
+	t := &struct { // one allocation instead of two
+		IDToken
+		*idToken
+		content idToken
+	}{content: idToken{raw: raw, payload: payload, issuer: issuer}}
+	t.content.subject, _ = claims.sub.Text()
+	t.content.exp, _ = claims.exp.NumericDate()
+	t.content.iat, _ = claims.iat.NumericDate()
+	t.idToken, t.IDToken.v = &t.content, &t.idToken
+	return &t.IDToken
+}

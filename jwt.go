@@ -1,0 +1,216 @@
+package openid
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/openid-client/openid/internal/jose"
+	"github.com/openid-client/openid/internal/strict"
+)
+
+// A jwt is a signed token under judgement: what it claims to be, what is expected of it, and what the rows found out so far.
+type jwt struct {
+	document string
+	c        *Client
+	server   *server
+	algs     []string
+	raw      string
+	expect   expectation
+	now      time.Time
+
+	jws       jose.JWS
+	header    jose.Header
+	keys      []*jose.Key
+	payload   []byte
+	claims    registeredClaims
+	refusal   error // what jose or strict said
+	err       error // what lies beneath a failed check
+	keyArray  [jose.MaxCandidates]*jose.Key
+	signature []byte
+}
+
+// registeredClaims are the claims that rows look at, as they stand in the payload.
+type registeredClaims struct {
+	iss, sub, aud, azp, exp, iat, nbf, nonce, authTime, atHash, cHash, sHash strict.Value
+}
+
+// An expectation is what the flow at hand knows and the token must agree with.
+type expectation struct {
+	idToken     idTokenExpectation
+	nonce       string // empty: there must be none, unless previous is set
+	maxAge      string // seconds, as it was sent; empty: not asked
+	accessToken string // empty: unknown, at_hash cannot be judged
+	code, state string // likewise for c_hash and s_hash
+	previous    *IDToken
+}
+
+type idTokenExpectation int
+
+const (
+	idTokenIgnored  idTokenExpectation = iota // plain OAuth: whatever comes is not looked at and not handed on
+	idTokenOptional                           // a refresh may bring one
+	idTokenRequired
+)
+
+func (j *jwt) kind() string { return j.document }
+func (j *jwt) cause() error { return j.err }
+
+var jwts = sync.Pool{New: func() any { return new(jwt) }}
+
+// signedChecks are the rows for everything that is signed: form, header, key, signature. Nothing of the payload is looked at before.
+var signedChecks = []check[*jwt]{
+	{"compact", "RFC 7515 §3.1, RFC 7519 §7.2",
+		func(_ context.Context, j *jwt) bool { j.jws, j.refusal = jose.Split(j.raw); return j.refusal == nil },
+		func(j *jwt) (string, string) { return j.refused("a compact JWS", "a compact JWS") }},
+	{"header", "RFC 7515 §4, RFC 8725 §3.7",
+		func(_ context.Context, j *jwt) bool {
+			j.header, j.refusal = jose.ParseHeader(j.jws.Header)
+			return j.refusal == nil
+		},
+		func(j *jwt) (string, string) { return j.refused("a JSON object", "a JSON object") }},
+	{"alg", "RFC 8725 §3.1, OpenID Connect Core 1.0 §3.1.3.7",
+		func(_ context.Context, j *jwt) bool { return slices.Contains(j.algs, j.header.Algorithm) },
+		func(j *jwt) (string, string) { return strings.Join(j.algs, ", "), quoted(j.header.Algorithm) }},
+	{"crit", "RFC 7515 §4.1.11",
+		func(_ context.Context, j *jwt) bool { return !j.header.Critical },
+		func(j *jwt) (string, string) {
+			return "no extension that must be understood", presence(j.header.Critical)
+		}},
+	{"b64", "RFC 7797 §7",
+		func(_ context.Context, j *jwt) bool { return !j.header.B64 },
+		func(j *jwt) (string, string) { return "no b64 header", presence(j.header.B64) }},
+	{"embedded key", "RFC 7515 §4.1.3, RFC 8725 §3.10",
+		func(_ context.Context, j *jwt) bool { return j.header.Embedded == "" },
+		func(j *jwt) (string, string) { return "none of jwk, jku, x5u, x5c", or(j.header.Embedded, "none") }},
+	{"typ", "RFC 8725 §3.11",
+		func(_ context.Context, j *jwt) bool { return !foreignType(j.header.Type) },
+		func(j *jwt) (string, string) { return "JWT or nothing", or(quoted(j.header.Type), "nothing") }},
+	{"key", "RFC 7517 §4, OpenID Connect Core 1.0 §10.1",
+		func(ctx context.Context, j *jwt) bool { j.findKeys(ctx); return len(j.keys) > 0 },
+		func(j *jwt) (string, string) {
+			expected := "a key of the server for " + j.header.Algorithm
+			if j.header.HasKeyID {
+				expected += " named " + quoted(j.header.KeyID)
+			}
+			if len(j.keys) > 0 {
+				return expected, "one"
+			}
+			return expected, "none"
+		}},
+	{"signature", "RFC 7515 §5.2",
+		func(_ context.Context, j *jwt) bool { return j.verifySignature() },
+		func(j *jwt) (string, string) { return "a signature by the server", verdict(j.refusal == nil) }},
+	{"payload", "RFC 7519 §7.2, RFC 8259 §4",
+		func(_ context.Context, j *jwt) bool { j.refusal = j.readClaims(); return j.refusal == nil },
+		func(j *jwt) (string, string) { return j.refused("a JSON object without duplicate names", "one") }},
+}
+
+// foreignType: other kinds of JWT are typed explicitly, with a media type that ends in +jwt.
+func foreignType(typ string) bool {
+	return len(typ) >= 4 && strings.EqualFold(typ[len(typ)-4:], "+jwt")
+}
+
+func (j *jwt) findKeys(ctx context.Context) {
+	if strings.HasPrefix(j.header.Algorithm, "HS") {
+		if j.c.secret != nil && j.c.secret.Serves(j.header.Algorithm) {
+			j.keys = append(j.keyArray[:0], j.c.secret)
+		}
+		return
+	}
+	if j.server.keys == nil {
+		_, j.err = j.server.url(jwksEndpoint)
+		return
+	}
+	j.keys, j.err = j.server.keys.Candidates(ctx, j.keyArray[:0], j.header.Algorithm, j.header.KeyID, j.header.HasKeyID)
+}
+
+var errSignature = errors.New("no key fits")
+
+func (j *jwt) verifySignature() bool {
+	j.signature, j.refusal = strict.AppendBase64(j.signature[:0], j.jws.Signature)
+	if j.refusal != nil {
+		return false
+	}
+	for _, k := range j.keys {
+		if k.Verify(j.header.Algorithm, j.jws.Signed, j.signature) {
+			return true
+		}
+	}
+	j.refusal = errSignature
+	return false
+}
+
+// readClaims reads the payload once, from the bytes that were signed.
+func (j *jwt) readClaims() error {
+	var err error
+	if j.payload, err = strict.AppendBase64(make([]byte, 0, len(j.jws.Payload)*3/4+3), j.jws.Payload); err != nil {
+		return err
+	}
+	c := &j.claims
+	return strict.Object(j.payload, func(name []byte, v strict.Value) error {
+		switch string(name) {
+		case "iss":
+			c.iss = v
+		case "sub":
+			c.sub = v
+		case "aud":
+			c.aud = v
+		case "azp":
+			c.azp = v
+		case "exp":
+			c.exp = v
+		case "iat":
+			c.iat = v
+		case "nbf":
+			c.nbf = v
+		case "nonce":
+			c.nonce = v
+		case "auth_time":
+			c.authTime = v
+		case "at_hash":
+			c.atHash = v
+		case "c_hash":
+			c.cHash = v
+		case "s_hash":
+			c.sHash = v
+		}
+		return nil
+	})
+}
+
+// refused puts a refusal of the packages below into words.
+func (j *jwt) refused(expected, passed string) (string, string) {
+	if j.refusal == nil {
+		return expected, passed
+	}
+	var r *jose.Refusal
+	if errors.As(j.refusal, &r) {
+		return r.Expected, r.Got
+	}
+	return expected, j.refusal.Error()
+}
+
+func presence(is bool) string {
+	if is {
+		return "one"
+	}
+	return "none"
+}
+
+func verdict(good bool) string {
+	if good {
+		return "a good one"
+	}
+	return "a bad one"
+}
+
+func or(s, otherwise string) string {
+	if s == "" || s == `""` {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,142 @@
+package openid
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/openid-client/openid/internal/strict"
+)
+
+// ServerMetadata is what a server says of itself (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2 and the specifications
+// that registered more). Usually it is discovered; set [Config].Metadata for a server that publishes none.
+type ServerMetadata struct {
+	Issuer                                    string
+	AuthorizationEndpoint                     string
+	TokenEndpoint                             string
+	UserInfoEndpoint                          string
+	JWKSURI                                   string
+	RegistrationEndpoint                      string
+	RevocationEndpoint                        string
+	IntrospectionEndpoint                     string
+	EndSessionEndpoint                        string
+	DeviceAuthorizationEndpoint               string
+	PushedAuthorizationRequestEndpoint        string
+	BackchannelAuthenticationEndpoint         string
+	ScopesSupported                           []string
+	ResponseTypesSupported                    []string
+	ResponseModesSupported                    []string
+	GrantTypesSupported                       []string
+	ACRValuesSupported                        []string
+	ClaimsSupported                           []string
+	CodeChallengeMethodsSupported             []string
+	IDTokenSigningAlgValuesSupported          []string
+	TokenEndpointAuthMethodsSupported         []string
+	TokenEndpointAuthSigningAlgSupported      []string
+	AuthorizationResponseIssParameter         bool // authorization_response_iss_parameter_supported, RFC 9207 section 3
+	RequirePushedAuthorizationRequests        bool
+	BackchannelLogoutSupported                bool
+	FrontchannelLogoutSupported               bool
+	TLSClientCertificateBoundAccessTokens     bool
+	ServiceDocumentation, OPPolicyURI, TOSURI string
+
+	// Extra holds every other member as it stood in the document.
+	Extra map[string]json.RawMessage
+}
+
+// member binds a registered name to its field: *string, *[]string or *bool.
+type member struct {
+	name  string
+	field any
+}
+
+func (m *ServerMetadata) members() []member {
+	return []member{
+		{"issuer", &m.Issuer},
+		{"authorization_endpoint", &m.AuthorizationEndpoint},
+		{"token_endpoint", &m.TokenEndpoint},
+		{"userinfo_endpoint", &m.UserInfoEndpoint},
+		{"jwks_uri", &m.JWKSURI},
+		{"registration_endpoint", &m.RegistrationEndpoint},
+		{"revocation_endpoint", &m.RevocationEndpoint},
+		{"introspection_endpoint", &m.IntrospectionEndpoint},
+		{"end_session_endpoint", &m.EndSessionEndpoint},
+		{"device_authorization_endpoint", &m.DeviceAuthorizationEndpoint},
+		{"pushed_authorization_request_endpoint", &m.PushedAuthorizationRequestEndpoint},
+		{"backchannel_authentication_endpoint", &m.BackchannelAuthenticationEndpoint},
+		{"scopes_supported", &m.ScopesSupported},
+		{"response_types_supported", &m.ResponseTypesSupported},
+		{"response_modes_supported", &m.ResponseModesSupported},
+		{"grant_types_supported", &m.GrantTypesSupported},
+		{"acr_values_supported", &m.ACRValuesSupported},
+		{"claims_supported", &m.ClaimsSupported},
+		{"code_challenge_methods_supported", &m.CodeChallengeMethodsSupported},
+		{"id_token_signing_alg_values_supported", &m.IDTokenSigningAlgValuesSupported},
+		{"token_endpoint_auth_methods_supported", &m.TokenEndpointAuthMethodsSupported},
+		{"token_endpoint_auth_signing_alg_values_supported", &m.TokenEndpointAuthSigningAlgSupported},
+		{"authorization_response_iss_parameter_supported", &m.AuthorizationResponseIssParameter},
+		{"require_pushed_authorization_requests", &m.RequirePushedAuthorizationRequests},
+		{"backchannel_logout_supported", &m.BackchannelLogoutSupported},
+		{"frontchannel_logout_supported", &m.FrontchannelLogoutSupported},
+		{"tls_client_certificate_bound_access_tokens", &m.TLSClientCertificateBoundAccessTokens},
+		{"service_documentation", &m.ServiceDocumentation},
+		{"op_policy_uri", &m.OPPolicyURI},
+		{"op_tos_uri", &m.TOSURI},
+	}
+}
+
+// ParseServerMetadata reads a metadata document that was kept somewhere, for [Config].Metadata. A registered member of another kind
+// than its specification says is an error; a null counts as absent.
+func ParseServerMetadata(doc []byte) (*ServerMetadata, error) {
+	m := new(ServerMetadata)
+	members := m.members()
+	err := strict.Object(doc, func(name []byte, v strict.Value) error {
+		i := slices.IndexFunc(members, func(r member) bool { return r.name == string(name) })
+		if i < 0 {
+			if m.Extra == nil {
+				m.Extra = make(map[string]json.RawMessage)
+			}
+			m.Extra[string(name)] = json.RawMessage(slices.Clone(v))
+			return nil
+		}
+		if v.Kind() == 'n' {
+			return nil
+		}
+		var ok bool
+		var want string
+		switch field := members[i].field.(type) {
+		case *string:
+			*field, ok = v.Text()
+			want = "a string"
+		case *[]string:
+			*field, ok = v.Texts()
+			want = "an array of strings"
+		case *bool:
+			*field, ok = v.Bool()
+			want = "true or false"
+		}
+		if !ok {
+			return fmt.Errorf("member %s is not %s", name, want)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("openid: server metadata: %w", err)
+	}
+	return m, nil
+}
+
+func (m *ServerMetadata) clone() *ServerMetadata {
+	c := *m
+	for _, r := range c.members() {
+		if list, ok := r.field.(*[]string); ok {
+			*list = slices.Clone(*list)
+		}
+	}
+	c.Extra = maps.Clone(m.Extra)
+	for name, v := range c.Extra {
+		c.Extra[name] = slices.Clone(v)
+	}
+	return &c
+}

@@ -1,0 +1,77 @@
+package openid
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+)
+
+// RefreshToken is the grant of RFC 6749 section 6. A server that rotates accepts the token once: after an *[ExchangeError] whose Sent is
+// true nobody knows whether it was used up.
+type RefreshToken struct {
+	// Previous are the tokens to refresh. What the answer leaves out is carried over from them: the refresh token, the scope, the ID
+	// Token. An ID Token in the answer must be about the same login (OpenID Connect Core 1.0 section 12.2).
+	Previous *Tokens
+	// Token replaces Previous.RefreshToken, for callers that kept nothing else.
+	Token Secret
+	// Scope asks for less than was granted; nil for the same.
+	Scope []string
+}
+
+// Refresh is Tokens with the [RefreshToken] grant: it exchanges previous for fresh tokens.
+func (c *Client) Refresh(ctx context.Context, previous *Tokens) (*Tokens, error) {
+	return c.Tokens(ctx, RefreshToken{Previous: previous})
+}
+
+// Obtain implements [Grant].
+func (g RefreshToken) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
+	token := g.Token
+	if token.IsEmpty() && g.Previous != nil {
+		token = g.Previous.RefreshToken
+	}
+	if token.IsEmpty() {
+		return nil, errors.New("openid: RefreshToken: there is no refresh token (was offline_access asked for?)")
+	}
+	s, err := c.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.Reveal()}}
+	if len(g.Scope) > 0 {
+		form.Set("scope", strings.Join(g.Scope, " "))
+	}
+	e := expectation{idToken: idTokenOptional}
+	if g.Previous != nil {
+		e.previous = g.Previous.IDToken
+		if e.previous == nil {
+			e.idToken = idTokenIgnored // it was plain OAuth
+		}
+	}
+	t, err := c.requestTokens(ctx, s, form, e)
+	if err != nil {
+		return nil, err
+	}
+	g.carryOver(t, token)
+	return t, nil
+}
+
+// carryOver: without a new refresh token the old one stays valid, and an absent scope means the same as before: RFC 6749 section 6.
+func (g RefreshToken) carryOver(t *Tokens, token Secret) {
+	if t.RefreshToken.IsEmpty() {
+		t.RefreshToken = token
+	}
+	if t.Scope == nil {
+		t.Scope = g.Scope
+	}
+	if g.Previous == nil {
+		return
+	}
+	if t.Scope == nil {
+		t.Scope = g.Previous.Scope
+	}
+	if t.IDToken == nil {
+		t.IDToken = g.Previous.IDToken
+	}
+	t.AppState = g.Previous.AppState
+}

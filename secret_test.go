@@ -1,0 +1,127 @@
+package openid
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+// TestNothingPrintsASecret prints whatever a program holds in every way it might.
+func TestNothingPrintsASecret(t *testing.T) {
+	p := hostile.New(t)
+	keys := [][]byte{[]byte(strings.Repeat(hostile.Canary, 8))}
+	p.TokenResponse = func(m map[string]any) { m["vendor_secret"] = hostile.Canary }
+	c := newTestClient(t, p, func(cfg *Config) { cfg.Keys = keys })
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := c.UserInfo(t.Context(), tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := tokens.IDToken.Raw().Reveal()
+	type caller struct { // of a careless program
+		tokens  Tokens
+		pointer *Tokens
+		id      IDToken
+		secret  Secret
+		auth    ClientAuth
+		client  *Client
+		info    UserInfo
+		Public  Secret
+	}
+	held := caller{*tokens, tokens, *tokens.IDToken, tokens.AccessToken, c.cfg.Auth, c, *info, tokens.RefreshToken}
+	public := Config{Issuer: p.Issuer, Auth: c.cfg.Auth, Keys: keys}
+	var log bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	logger.Info("x", "tokens", tokens, "secret", tokens.AccessToken, "id", tokens.IDToken, "held", held)
+	text := slog.New(slog.NewTextHandler(&log, nil))
+	text.Info("x", "tokens", tokens, "secret", tokens.AccessToken, "id", tokens.IDToken, "held", held)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range []any{tokens, *tokens, tokens.AccessToken, &tokens.AccessToken, tokens.IDToken, *tokens.IDToken, info, held, &held, c, c.cfg, c.cfg.Auth, public, &public} {
+			fmt.Fprintf(&log, verb, v)
+		}
+	}
+	for _, v := range []any{tokens, *tokens, tokens.AccessToken, tokens.IDToken, held} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Error(err)
+		}
+		log.Write(b)
+	}
+	for what, secret := range map[string]string{"a secret": hostile.Canary, "the ID Token": raw, "a secret in hex": fmt.Sprintf("%x", hostile.Canary), "a secret in numbers": strings.Trim(fmt.Sprint([]byte(hostile.Canary)), "[]")} {
+		if strings.Contains(log.String(), secret) {
+			i := strings.Index(log.String(), secret)
+			t.Errorf("%s was printed: …%s", what, log.String()[max(0, i-200):min(len(log.String()), i+40)])
+		}
+	}
+}
+
+func TestTokensRoundTrip(t *testing.T) {
+	p := hostile.New(t)
+	p.TokenResponse = func(m map[string]any) { m["instance_url"], m["z"] = "https://x", []int{1} }
+	c := newTestClient(t, p)
+	before, err := logIn(t, c, p, func(r *AuthorizationRequest) { r.AppState = "here" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := before.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := new(Tokens)
+	if err := after.UnmarshalBinary(b); err != nil {
+		t.Fatal(err)
+	}
+	if !after.AccessToken.Equal(before.AccessToken) || !after.RefreshToken.Equal(before.RefreshToken) || after.Type != before.Type ||
+		after.AppState != "here" || after.Expiry.UnixMilli() != before.Expiry.UnixMilli() || fmt.Sprint(after.Scope) != fmt.Sprint(before.Scope) ||
+		string(after.Extra("instance_url")) != `"https://x"` || string(after.Extra("z")) != `[1]` {
+		t.Errorf("got %v, want %v", after, before)
+	}
+	if a, b := after.IDToken, before.IDToken; a.Subject() != b.Subject() || a.Issuer() != b.Issuer() || !a.Expiry().Equal(b.Expiry()) ||
+		!a.IssuedAt().Equal(b.IssuedAt()) || !a.AuthTime().Equal(b.AuthTime()) || string(a.Payload()) != string(b.Payload()) || !a.Raw().Equal(b.Raw()) {
+		t.Errorf("got %v, want %v", a, b)
+	}
+	if _, err := c.Refresh(t.Context(), after); err != nil {
+		t.Errorf("stored tokens do not refresh: %v", err)
+	}
+	for n := range b {
+		if err := new(Tokens).UnmarshalBinary(b[:n]); err == nil {
+			t.Errorf("%d of %d bytes were accepted", n, len(b))
+		}
+	}
+	if err := new(Tokens).UnmarshalBinary(append([]byte{9}, b[1:]...)); !errors.Is(err, errRecord) {
+		t.Errorf("another version: %v", err)
+	}
+}
+
+func FuzzTokens(f *testing.F) {
+	b, _ := (&Tokens{AccessToken: NewSecret("a"), Type: "Bearer", Scope: []string{"x"}}).MarshalBinary()
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) { _ = new(Tokens).UnmarshalBinary(b) })
+}
+
+func FuzzTransaction(f *testing.F) {
+	c, err := New(Config{Issuer: "https://op.example", ClientID: "c", Auth: None(), RedirectURI: "https://app.example/cb"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	tx, err := c.sealTransaction(&transaction{purpose: "login", state: "s"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(tx))
+	f.Add("")
+	f.Fuzz(func(t *testing.T, s string) {
+		if _, ok := c.openTransaction(Transaction(s)); ok && s != string(tx) {
+			t.Errorf("opened what was never sealed: %q", s)
+		}
+	})
+}

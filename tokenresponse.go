@@ -1,0 +1,229 @@
+package openid
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openid-client/openid/internal/endpoint"
+	"github.com/openid-client/openid/internal/strict"
+)
+
+// maxExpiresIn is ten years: more is no lifetime but a mistake, or an overflow to come.
+const maxExpiresIn = 10 * 365 * 24 * 60 * 60
+
+// tokenResponse is the token endpoint's answer, under judgement (RFC 6749 section 5.1).
+type tokenResponse struct {
+	expect                                                            expectation
+	access, kindOf, expiresIn, refresh, scope, idToken, err, why, uri strict.Value
+	extra                                                             map[string]json.RawMessage
+}
+
+func (*tokenResponse) kind() string { return "token response" }
+func (*tokenResponse) cause() error { return nil }
+
+var tokenResponseChecks = []check[*tokenResponse]{
+	{"access_token", "RFC 6749 §5.1, §A.12",
+		func(_ context.Context, d *tokenResponse) bool {
+			s, ok := d.access.Text()
+			return ok && s != "" && visible(s)
+		},
+		func(d *tokenResponse) (string, string) {
+			return "a non-empty string of visible ASCII", kindOf(d.access)
+		}},
+	{"token_type", "RFC 6749 §7.1, RFC 6750",
+		func(_ context.Context, d *tokenResponse) bool {
+			s, _ := d.kindOf.Text()
+			return strings.EqualFold(s, "Bearer")
+		},
+		func(d *tokenResponse) (string, string) { return `"Bearer"`, shown(d.kindOf) }},
+	{"expires_in", "RFC 6749 §5.1",
+		func(_ context.Context, d *tokenResponse) bool { _, ok := d.lifetime(); return ok },
+		func(d *tokenResponse) (string, string) {
+			return "nothing, or 0 to " + strconv.Itoa(maxExpiresIn) + " seconds", shown(d.expiresIn)
+		}},
+	{"refresh_token", "RFC 6749 §5.1, §A.17",
+		func(_ context.Context, d *tokenResponse) bool {
+			s, ok := d.refresh.Text()
+			return d.refresh == nil || ok && s != "" && visible(s)
+		},
+		func(d *tokenResponse) (string, string) {
+			return "nothing, or a non-empty string of visible ASCII", kindOf(d.refresh)
+		}},
+	{"scope", "RFC 6749 §5.1",
+		func(_ context.Context, d *tokenResponse) bool { _, ok := d.scope.Text(); return d.scope == nil || ok },
+		func(d *tokenResponse) (string, string) { return "nothing, or a string", kindOf(d.scope) }},
+	{"id_token", "OpenID Connect Core 1.0 §3.1.3.3",
+		func(_ context.Context, d *tokenResponse) bool {
+			if d.idToken == nil {
+				return d.expect.idToken != idTokenRequired
+			}
+			s, ok := d.idToken.Text()
+			return d.expect.idToken == idTokenIgnored || ok && s != ""
+		},
+		func(d *tokenResponse) (string, string) {
+			return "an ID Token, since openid was asked", kindOf(d.idToken)
+		}},
+}
+
+// visible is RFC 6749 appendix A: what could end a header line early is no part of a token.
+func visible(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e })
+}
+
+// kindOf names the kind of a value that must not be shown.
+func kindOf(v strict.Value) string {
+	if v == nil {
+		return "nothing"
+	}
+	switch v.Kind() {
+	case '"':
+		if len(v) == 2 {
+			return "an empty string"
+		}
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '0':
+		return "a number"
+	}
+	return string(v)
+}
+
+// lifetime also takes a number in quotes, which some servers send.
+func (d *tokenResponse) lifetime() (seconds int64, ok bool) {
+	if d.expiresIn == nil {
+		return 0, true
+	}
+	seconds, ok = d.expiresIn.NumericDate()
+	if s, quoted := d.expiresIn.Text(); quoted {
+		n, err := strconv.ParseInt(s, 10, 64)
+		seconds, ok = n, err == nil
+	}
+	return seconds, ok && seconds >= 0 && seconds <= maxExpiresIn
+}
+
+func (d *tokenResponse) read(body []byte) error {
+	return strict.Object(body, func(name []byte, v strict.Value) error {
+		if v.Kind() == 'n' {
+			return nil // null counts as absent
+		}
+		switch string(name) {
+		case "access_token":
+			d.access = v
+		case "token_type":
+			d.kindOf = v
+		case "expires_in":
+			d.expiresIn = v
+		case "refresh_token":
+			d.refresh = v
+		case "scope":
+			d.scope = v
+		case "id_token":
+			d.idToken = v
+		case "error":
+			d.err = v
+		case "error_description":
+			d.why = v
+		case "error_uri":
+			d.uri = v
+		default:
+			if d.extra == nil {
+				d.extra = make(map[string]json.RawMessage)
+			}
+			d.extra[string(name)] = json.RawMessage(slices.Clone(v))
+		}
+		return nil
+	})
+}
+
+// statusError tells a refusal from an answer that says nothing: a 4xx is a refusal whatever its body, and so is every answer whose body
+// names an error (RFC 6749 section 5.2).
+func statusError(name string, res *endpoint.Response) error {
+	var d tokenResponse
+	if len(res.Body) > 0 && d.read(res.Body) == nil && d.err != nil {
+		return d.refusal(name, res.Status)
+	}
+	if res.Status >= 400 && res.Status < 500 {
+		return &ResponseError{Endpoint: name, Status: res.Status}
+	}
+	return &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: "status 200", Got: strconv.Itoa(res.Status)}
+}
+
+func (d *tokenResponse) refusal(name string, status int) error {
+	code, ok := d.err.Text()
+	if !ok || code == "" {
+		code = "error" // said in no way that RFC 6749 knows
+	}
+	why, _ := d.why.Text()
+	uri, _ := d.uri.Text()
+	return &ResponseError{Endpoint: name, Status: status, Code: Code(printable(code, 64)), Description: printable(why, 200), URI: printable(uri, 200)}
+}
+
+// requestTokens sends one token request and judges what comes back.
+func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, e expectation) (*Tokens, error) {
+	u, err := s.url(tokenEndpoint)
+	if err != nil {
+		return nil, err
+	}
+	r := AuthRequest{Header: http.Header{}, Form: form, ClientID: c.cfg.ClientID, Audience: c.cfg.Issuer, Endpoint: s.meta.TokenEndpoint,
+		Methods: s.meta.TokenEndpointAuthMethodsSupported, Now: c.now()}
+	if err := c.cfg.Auth.Authenticate(ctx, &r); err != nil {
+		return nil, err
+	}
+	sent := time.Now()
+	res, err := c.exchange(ctx, "token", &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: r.Form.Encode(), Accept: jsonMediaTypes})
+	if err != nil {
+		return nil, err
+	}
+	if res.Status != http.StatusOK {
+		return nil, statusError("token", res)
+	}
+	d := &tokenResponse{expect: e}
+	if err := d.read(res.Body); err != nil {
+		return nil, &ExchangeError{Endpoint: "token", Sent: true, Status: res.Status, Expected: "a token response", Got: "something else", Err: err}
+	}
+	if d.err != nil {
+		return nil, d.refusal("token", res.Status)
+	}
+	if err := judge(ctx, c, tokenResponseChecks, d); err != nil {
+		return nil, err
+	}
+	return c.takeTokens(ctx, s, d, sent)
+}
+
+// takeTokens turns a judged response into Tokens, the ID Token verified.
+func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, sent time.Time) (*Tokens, error) {
+	access, _ := d.access.Text()
+	refresh, _ := d.refresh.Text()
+	t := &Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: "Bearer"}
+	if len(d.extra) > 0 {
+		t.extra = func() map[string]json.RawMessage { return d.extra }
+	}
+	if d.expiresIn != nil {
+		seconds, _ := d.lifetime()
+		t.Expiry = sent.Add(time.Duration(seconds) * time.Second)
+	}
+	if scope, ok := d.scope.Text(); ok {
+		t.Scope = strings.Fields(scope)
+	}
+	if d.idToken == nil || d.expect.idToken == idTokenIgnored {
+		return t, nil
+	}
+	raw, _ := d.idToken.Text()
+	e := d.expect
+	e.accessToken = access
+	var err error
+	t.IDToken, err = c.verifyIDToken(ctx, s, raw, e)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}

@@ -1,0 +1,148 @@
+package openid
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/openid-client/openid/internal/strict"
+)
+
+// Tokens are what a grant brought. Printing, logging and JSON show no token; [Tokens.MarshalBinary] is the one way to keep them.
+type Tokens struct {
+	AccessToken  Secret
+	RefreshToken Secret // empty when the server gave none
+	Type         string // how to present the access token: "Bearer"
+	Scope        []string
+	Expiry       time.Time // of the access token; zero when the server does not say (not: never)
+	IDToken      *IDToken  // non-nil when openid was asked for
+	AppState     string    // [AuthorizationRequest].AppState
+
+	extra func() map[string]json.RawMessage // a function is what no verb of fmt looks into
+}
+
+// Extra returns a member of the token response that this package does not know, as it stood there; nil when there is none. It may be
+// secret.
+func (t *Tokens) Extra(name string) json.RawMessage {
+	if t.extra == nil {
+		return nil
+	}
+	return slices.Clone(t.extra()[name])
+}
+
+// String describes the tokens without showing them.
+func (t Tokens) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s token", or(t.Type, "no"))
+	if len(t.Scope) > 0 {
+		fmt.Fprintf(&b, " for %s", printable(strings.Join(t.Scope, " "), 200))
+	}
+	if !t.Expiry.IsZero() {
+		fmt.Fprintf(&b, " until %s", t.Expiry.UTC().Format(time.RFC3339))
+	}
+	if !t.RefreshToken.IsEmpty() {
+		b.WriteString(", refresh token")
+	}
+	if t.IDToken != nil {
+		fmt.Fprintf(&b, ", %v", t.IDToken)
+	}
+	return b.String()
+}
+
+// Format writes what String says, for every verb.
+func (t Tokens) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (t Tokens) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalJSON shows what String says, so that tokens do not end up in a log or an answer; to keep them, use MarshalBinary.
+func (t Tokens) MarshalJSON() ([]byte, error) { return jsontext.AppendQuote(nil, t.String()) }
+
+const tokensVersion = 1
+
+// MarshalBinary encodes the tokens with their secrets, for a store that keeps them safe: whoever can read the result can use the
+// tokens, and whoever can change it can change who is logged in.
+func (t *Tokens) MarshalBinary() ([]byte, error) {
+	var expiry, rawID, payload, issuer string
+	if !t.Expiry.IsZero() {
+		expiry = strconv.FormatInt(t.Expiry.UnixMilli(), 10)
+	}
+	if t.IDToken != nil {
+		rawID, payload, issuer = (*t.IDToken.v).raw, string((*t.IDToken.v).payload), (*t.IDToken.v).issuer
+	}
+	b := encodeRecord(tokensVersion, t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Type, strings.Join(t.Scope, " "), expiry, t.AppState,
+		rawID, payload, issuer)
+	var names []string
+	if t.extra != nil {
+		names = slices.Sorted(maps.Keys(t.extra()))
+	}
+	b = appendString(b, strconv.Itoa(len(names)))
+	for _, name := range names {
+		b = appendString(appendString(b, name), string(t.extra()[name]))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes what MarshalBinary made. The ID Token in it counts as verified, as it was then: keep the bytes where only this
+// application writes.
+func (t *Tokens) UnmarshalBinary(b []byte) error {
+	var access, refresh, kind, scope, expiry, appState, rawID, payload, issuer, count string
+	head := []*string{&access, &refresh, &kind, &scope, &expiry, &appState, &rawID, &payload, &issuer, &count}
+	if err := decodeRecord(b, tokensVersion, head...); err != nil {
+		return err
+	}
+	u := Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: kind, Scope: strings.Fields(scope), AppState: appState}
+	if expiry != "" {
+		ms, err := strconv.ParseInt(expiry, 10, 64)
+		if err != nil {
+			return errRecord
+		}
+		u.Expiry = time.UnixMilli(ms)
+	}
+	if rawID != "" {
+		var claims registeredClaims
+		err := strict.Object([]byte(payload), func(name []byte, v strict.Value) error {
+			switch string(name) {
+			case "sub":
+				claims.sub = v
+			case "exp":
+				claims.exp = v
+			case "iat":
+				claims.iat = v
+			}
+			return nil
+		})
+		if err != nil {
+			return errRecord
+		}
+		u.IDToken = newIDToken(rawID, []byte(payload), issuer, &claims)
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 || n > strict.MaxMembers {
+		return errRecord
+	}
+	if n > 0 {
+		pairs := make([]string, 2*n)
+		all := head
+		for i := range pairs {
+			all = append(all, &pairs[i])
+		}
+		if err := decodeRecord(b, tokensVersion, all...); err != nil {
+			return err
+		}
+		extra := make(map[string]json.RawMessage, n)
+		for i := range n {
+			extra[pairs[2*i]] = json.RawMessage(pairs[2*i+1])
+		}
+		u.extra = func() map[string]json.RawMessage { return extra }
+	}
+	*t = u
+	return nil
+}

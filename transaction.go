@@ -1,0 +1,93 @@
+package openid
+
+import (
+	"crypto/sha256"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// A Transaction is one login (or logout) under way: state, nonce, code verifier, redirect URI and what was asked for, sealed. It may lie
+// in a cookie (about 600 bytes; HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or in a session; the code
+// that keeps it can neither read nor change it. It is good for 30 minutes and for one callback.
+type Transaction string
+
+const transactionLifetime = 30 * time.Minute
+
+// transaction is the content of a [Transaction].
+type transaction struct {
+	purpose      string // "login" or "logout"
+	flow         string
+	state        string
+	nonce        string // empty: no ID Token is expected
+	verifier     string // empty: no PKCE
+	redirectURI  string
+	responseMode string
+	scope        string
+	maxAge       string // seconds, empty when not asked
+	appState     string
+	created      time.Time
+}
+
+const transactionVersion = 1
+
+func (c *Client) sealTransaction(t *transaction) (Transaction, error) {
+	s, err := c.seal.seal(encodeRecord(transactionVersion, t.purpose, t.flow, t.state, t.nonce, t.verifier, t.redirectURI, t.responseMode,
+		t.scope, t.maxAge, t.appState, strconv.FormatInt(t.created.Unix(), 10)))
+	return Transaction(s), err
+}
+
+func (c *Client) openTransaction(sealed Transaction) (*transaction, bool) {
+	plain, ok := c.seal.open(string(sealed))
+	if !ok {
+		return nil, false
+	}
+	t, created := new(transaction), ""
+	if decodeRecord(plain, transactionVersion, &t.purpose, &t.flow, &t.state, &t.nonce, &t.verifier, &t.redirectURI, &t.responseMode,
+		&t.scope, &t.maxAge, &t.appState, &created) != nil {
+		return nil, false
+	}
+	seconds, err := strconv.ParseInt(created, 10, 64)
+	t.created = time.Unix(seconds, 0)
+	return t, err == nil
+}
+
+// pick finds the pending transaction that state belongs to. Two tabs have two of them.
+func (c *Client) pick(purpose, state string, pending []Transaction) *transaction {
+	var found *transaction
+	for _, sealed := range pending {
+		if t, ok := c.openTransaction(sealed); ok && t.purpose == purpose && equal(t.state, state) {
+			found = t
+		}
+	}
+	return found
+}
+
+// usedTransactions remembers the states that were redeemed, for as long as their transactions could be: two generations, each as long
+// as a transaction lives. It grows with completed logins only, 16 bytes each.
+type usedTransactions struct {
+	mu            sync.Mutex
+	current, last map[[16]byte]struct{}
+	since         time.Time
+}
+
+const maxUsedTransactions = 1 << 20
+
+// first reports whether state is seen for the first time. When the memory is full it reports false: better a login that must be
+// repeated than one that is accepted twice.
+func (u *usedTransactions) first(state string, now time.Time) bool {
+	sum := sha256.Sum256([]byte(state))
+	key := [16]byte(sum[:])
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.current == nil || now.Sub(u.since) > transactionLifetime {
+		u.last, u.current, u.since = u.current, make(map[[16]byte]struct{}), now
+	}
+	_, seen := u.current[key]
+	_, seenBefore := u.last[key]
+	if seen || seenBefore || len(u.current) >= maxUsedTransactions {
+		return false
+	}
+	u.current[key] = struct{}{}
+	return true
+}

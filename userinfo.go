@@ -1,0 +1,103 @@
+package openid
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/openid-client/openid/internal/endpoint"
+	"github.com/openid-client/openid/internal/strict"
+)
+
+// UserInfo are the claims that the UserInfo endpoint gave about the user of an ID Token (OpenID Connect Core 1.0 section 5.3). They came
+// over TLS from the server; nobody signed them.
+type UserInfo struct{ v **userInfo }
+
+type userInfo struct {
+	subject string
+	payload []byte
+}
+
+// Subject returns sub, the same as in the ID Token.
+func (u *UserInfo) Subject() string { return (*u.v).subject }
+
+// Payload returns a copy of the claims: a JSON object without duplicate names. [Claims] decodes it.
+func (u *UserInfo) Payload() []byte { return slices.Clone((*u.v).payload) }
+
+// String names the user and shows no other claim.
+func (u UserInfo) String() string {
+	if u.v == nil {
+		return "no UserInfo"
+	}
+	return "UserInfo of " + quoted((*u.v).subject)
+}
+
+// Format writes what String says, for every verb.
+func (u UserInfo) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (u UserInfo) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
+func (u *UserInfo) verified() []byte { return (*u.v).payload }
+
+// userInfoDocument is the UserInfo endpoint's answer, under judgement.
+type userInfoDocument struct {
+	sub   strict.Value
+	token *IDToken
+}
+
+func (*userInfoDocument) kind() string { return "UserInfo" }
+func (*userInfoDocument) cause() error { return nil }
+
+var userInfoChecks = []check[*userInfoDocument]{
+	{"sub", "OpenID Connect Core 1.0 §5.3.2",
+		func(_ context.Context, d *userInfoDocument) bool { return d.sub.Equal(d.token.Subject()) },
+		func(d *userInfoDocument) (string, string) {
+			return quoted(d.token.Subject()) + ", the subject of the ID Token", shown(d.sub)
+		}},
+}
+
+// UserInfo asks the UserInfo endpoint for the claims of the user who logged in. The answer must be about the subject of t's ID Token;
+// without an ID Token there is nobody to compare with, which is an error.
+//
+// Errors: *[ResponseError] when the token is refused; *[VerificationError] for another subject; *[ExchangeError].
+func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
+	ctx = c.newFlow(ctx)
+	if t == nil || t.IDToken == nil {
+		return nil, &VerificationError{Document: "UserInfo", Check: "sub", Expected: "tokens with an ID Token to compare with", Got: "none",
+			Spec: "OpenID Connect Core 1.0 §5.3.2"}
+	}
+	s, err := c.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.url(userInfoEndpoint)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.exchange(ctx, "userinfo", &endpoint.Request{Method: http.MethodGet, URL: u, Accept: jsonMediaTypes,
+		Header: http.Header{"Authorization": {"Bearer " + t.AccessToken.Reveal()}}})
+	if err != nil {
+		return nil, err
+	}
+	if res.Status != http.StatusOK {
+		return nil, statusError("userinfo", res)
+	}
+	d := &userInfoDocument{token: t.IDToken}
+	err = strict.Object(res.Body, func(name []byte, v strict.Value) error {
+		if string(name) == "sub" {
+			d.sub = v
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, &ExchangeError{Endpoint: "userinfo", Sent: true, Status: res.Status, Expected: "a JSON object of claims", Got: "something else", Err: err}
+	}
+	if err := judge(ctx, c, userInfoChecks, d); err != nil {
+		return nil, err
+	}
+	v := &userInfo{t.IDToken.Subject(), res.Body}
+	return &UserInfo{&v}, nil
+}

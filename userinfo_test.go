@@ -1,0 +1,144 @@
+package openid
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+func TestUserInfo(t *testing.T) {
+	p := hostile.New(t)
+	p.UserInfo = func(m map[string]any) { m["email"], m["email_verified"] = "a@x@corp", true }
+	c := newTestClient(t, p)
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := c.UserInfo(t.Context(), tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := Claims[struct {
+		Subject  string `json:"sub"`
+		Email    string `json:"email"` // U06 verbatim
+		Verified bool   `json:"email_verified"`
+	}](info)
+	if err != nil || claims.Subject != p.Subject || info.Subject() != p.Subject || claims.Email != "a@x@corp" || !claims.Verified {
+		t.Errorf("got %+v, %v", claims, err)
+	}
+}
+
+func TestUserInfoLies(t *testing.T) {
+	for _, l := range []struct {
+		name   string
+		script func(p *hostile.Provider)
+		want   func(error) bool
+	}{
+		{"U01 another subject", func(p *hostile.Provider) { p.UserInfo = func(m map[string]any) { m["sub"] = "mallory" } }, bySub},
+		{"U02 no subject", func(p *hostile.Provider) { p.UserInfo = func(m map[string]any) { delete(m, "sub") } }, bySub},
+		{"a subject of another kind", func(p *hostile.Provider) { p.UserInfo = func(m map[string]any) { m["sub"] = []string{"alice-sub"} } }, bySub},
+		{"U03 an array", func(p *hostile.Provider) { p.Serve("userinfo", hostile.JSON(`[]`)) }, noAnswer},
+		{"sub twice", func(p *hostile.Provider) { p.Serve("userinfo", hostile.JSON(`{"sub":"mallory","sub":"alice-sub"}`)) }, noAnswer},
+		{"a page", func(p *hostile.Provider) { p.Serve("userinfo", hostile.HTML()) }, noAnswer},
+		{"401", func(p *hostile.Provider) { p.Serve("userinfo", hostile.Error(401, "invalid_token", "expired")) },
+			func(err error) bool { return errors.Is(err, ErrInvalidToken) }},
+	} {
+		t.Run(l.name, func(t *testing.T) {
+			p := hostile.New(t)
+			c := newTestClient(t, p)
+			tokens, err := logIn(t, c, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.script(p)
+			info, err := c.UserInfo(t.Context(), tokens)
+			if err == nil || info != nil || !l.want(err) || strings.Contains(err.Error(), hostile.Canary) {
+				t.Errorf("got %v, %v", info, err)
+			}
+		})
+	}
+}
+
+func httpGet(url string) *http.Request { return httptest.NewRequest("GET", url, nil) }
+
+func bySub(err error) bool { return refusedBy(err) == "sub" }
+
+func noAnswer(err error) bool {
+	var e *ExchangeError
+	return errors.As(err, &e) && e.Endpoint == "userinfo"
+}
+
+func TestClaimsAreExact(t *testing.T) {
+	p := hostile.New(t)
+	p.IDToken = func(tok *hostile.Token) {
+		tok.Claims["EMAIL"] = "evil@example"
+		tok.Claims["email_verified"] = json.RawMessage(`"true"`)
+	}
+	tokens, err := logIn(t, newTestClient(t, p), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mail, err := Claims[struct {
+		Email string `json:"email"`
+	}](tokens.IDToken)
+	if err != nil || mail.Email == "evil@example" {
+		t.Errorf("a name of other case was taken: %+v, %v", mail, err)
+	}
+	if _, err := Claims[struct {
+		Verified bool `json:"email_verified"`
+	}](tokens.IDToken); err == nil {
+		t.Error(`U05 "true" was taken for true`)
+	}
+}
+
+func TestLogout(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rawURL, tx, err := c.LogoutURL(t.Context(), tokens.IDToken, "https://app.example/bye")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	if q.Get("id_token_hint") != tokens.IDToken.Raw().Reveal() || q.Get("client_id") != p.ClientID || q.Get("post_logout_redirect_uri") != "https://app.example/bye" {
+		t.Errorf("got %s", strings.ReplaceAll(rawURL, q.Get("id_token_hint"), "…"))
+	}
+	back := func(state ...string) error {
+		r := httpGet("https://app.example/bye?" + url.Values{"state": state}.Encode())
+		return c.LogoutCallback(t.Context(), r, tx)
+	}
+	if err := back(q.Get("state")); err != nil {
+		t.Error(err)
+	}
+	for name, state := range map[string][]string{"C16 another state": {"other"}, "no state": nil, "state twice": {q.Get("state"), q.Get("state")}} {
+		if err := back(state...); refusedBy(err) != "state" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A login is no logout.
+	_, login, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, _ := c.openTransaction(login)
+	if err := c.LogoutCallback(t.Context(), httpGet("https://app.example/bye?state="+opened.state), login); refusedBy(err) != "state" {
+		t.Errorf("the transaction of a login: %v", err)
+	}
+	bare, none, err := c.LogoutURL(t.Context(), nil, "")
+	if err != nil || none != "" || strings.Contains(bare, "state=") {
+		t.Errorf("got %s, %q, %v", bare, none, err)
+	}
+}
