@@ -121,12 +121,13 @@ func (s *Signer) init(o SignerOptions) error {
 func (s *Signer) Sign(payload []byte) (string, error) {
 	signed := len(s.prefix) + base64.RawURLEncoding.EncodedLen(len(payload))
 	total := signed + 1 + base64.RawURLEncoding.EncodedLen(s.size)
-	// What a foreign signer is given is not reused: who knows how long it looks at it. The digest lies behind the token.
-	token := make([]byte, len(s.prefix), total+crypto.SHA512.Size())
+	// What a foreign signer is given is not reused: who knows how long it looks at it. The digest and the raw signature
+	// lie behind the token.
+	token := make([]byte, len(s.prefix), total+maxDigest+maxRaw)
 	copy(token, s.prefix)
 	token = base64.RawURLEncoding.AppendEncode(token, payload)
-	var raw [maxRaw]byte
-	signature, err := s.sign(raw[:0], token, token[total:total])
+	space := token[total:cap(token)]
+	signature, err := s.sign(space[maxDigest:maxDigest], token, space[:0])
 	if err != nil {
 		return "", err
 	}
@@ -137,8 +138,10 @@ func (s *Signer) Sign(payload []byte) (string, error) {
 	return string(base64.RawURLEncoding.AppendEncode(token, signature)), nil
 }
 
-// maxRaw is the longest signature that is not returned by the key as it is: ECDSA on P-521, HMAC-SHA512.
-const maxRaw = 2 * 66
+const (
+	maxDigest = 64     // SHA-512
+	maxRaw    = 2 * 66 // P-521: the longest signature that is not taken as the key returns it
+)
 
 // sign signs message. The result may lie in raw, the digest in space.
 func (s *Signer) sign(raw, message, space []byte) ([]byte, error) {
