@@ -137,6 +137,9 @@ func start(t testing.TB, l net.Listener, addr string, dial func(context.Context)
 		Handler:     p,
 		ErrorLog:    log.New(io.Discard, "", 0),
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		// Over net.Pipe, where nothing is buffered, a client that refuses the
+		// certificate and a server in mid-handshake would write to each other for ever.
+		ReadHeaderTimeout: 5 * time.Second,
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			switch state {
 			case http.StateNew:
@@ -151,14 +154,13 @@ func start(t testing.TB, l net.Listener, addr string, dial func(context.Context)
 		defer close(stopped)
 		server.Serve(tlsListener(l))
 	}()
-	p.client = Client(p)
 	t.Cleanup(func() {
 		cancel() // lets go of hanging handlers
-		p.client.CloseIdleConnections()
 		server.Close()
 		<-stopped
 		running.Wait()
 	})
+	p.client = Client(p)
 	return p
 }
 
