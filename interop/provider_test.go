@@ -1,0 +1,141 @@
+package interop
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/openidtest"
+)
+
+const (
+	redirectURI = "http://127.0.0.1/callback" // nobody listens there: the user agent stops before it
+	returnURI   = "http://127.0.0.1/bye"
+)
+
+// provider is somebody who was not written together with our client.
+type provider struct {
+	name      string
+	issuer    string
+	transport http.RoundTripper // nil: the default one, over plain http
+	pages     bool              // there is somebody to ask, who can say no
+	ed25519   bool              // knows the algorithm by its name of RFC 9864
+}
+
+// eachProvider runs a test against all of them. What needs Node.js says so by itself.
+func eachProvider(t *testing.T, test func(t *testing.T, p *provider)) {
+	t.Run("oidc-provider", func(t *testing.T) {
+		test(t, &provider{issuer: oidcProviderIssuer(t), pages: true, ed25519: true})
+	})
+	scopes := []string{"api:read"}
+	t.Run("openidtest with pages", func(t *testing.T) {
+		op := openidtest.New(t, openidtest.Config{Scopes: scopes, Log: t.Logf})
+		test(t, &provider{issuer: op.Issuer(), pages: true})
+	})
+	t.Run("openidtest without pages over TLS", func(t *testing.T) {
+		op := openidtest.New(t, openidtest.Config{Scopes: scopes, Log: t.Logf, TLS: true, AutoApprove: "alice"})
+		test(t, &provider{issuer: op.Issuer(), transport: op.Client().Transport})
+	})
+}
+
+func (p *provider) userAgent() *userAgent { return newUserAgent(p.transport) }
+
+// registration is the client metadata of RFC 7591 as far as the tests vary it.
+type registration struct {
+	RedirectURIs           []string        `json:"redirect_uris"`
+	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
+	GrantTypes             []string        `json:"grant_types"`
+	ResponseTypes          []string        `json:"response_types"`
+	AuthMethod             string          `json:"token_endpoint_auth_method,omitempty"`
+	AuthAlg                string          `json:"token_endpoint_auth_signing_alg,omitempty"`
+	IDTokenAlg             string          `json:"id_token_signed_response_alg,omitempty"`
+	JWKS                   json.RawMessage `json:"jwks,omitempty"`
+}
+
+// register makes a new client at the provider.
+func (p *provider) register(t *testing.T, r registration) (id, secret string) {
+	t.Helper()
+	var metadata struct {
+		Endpoint string `json:"registration_endpoint"`
+	}
+	p.call(t, http.MethodGet, p.issuer+"/.well-known/openid-configuration", nil, http.StatusOK, &metadata)
+	if r.GrantTypes == nil {
+		r.GrantTypes = []string{"authorization_code", "refresh_token"}
+		r.ResponseTypes = []string{"code"}
+		r.RedirectURIs = []string{redirectURI}
+		r.PostLogoutRedirectURIs = []string{returnURI}
+	}
+	var made struct {
+		ID     string `json:"client_id"`
+		Secret string `json:"client_secret"`
+	}
+	p.call(t, http.MethodPost, metadata.Endpoint, r, http.StatusCreated, &made)
+	return made.ID, made.Secret
+}
+
+func (p *provider) call(t *testing.T, method, address string, body any, status int, answer any) {
+	t.Helper()
+	var sent io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent = bytes.NewReader(b)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, address, sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	res, err := (&http.Client{Transport: p.transport, Timeout: 10 * time.Second}).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(res.Body, maxPage))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != status {
+		t.Fatalf("%s %s: status %d: %s", method, address, res.StatusCode, got)
+	}
+	if err := json.Unmarshal(got, answer); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// client makes our client for a registration; change may alter its configuration.
+func (p *provider) client(t *testing.T, id string, auth openid.ClientAuth, change ...func(*openid.Config)) *openid.Client {
+	t.Helper()
+	cfg := openid.Config{
+		Issuer:            p.issuer,
+		ClientID:          id,
+		Auth:              auth,
+		RedirectURI:       redirectURI,
+		Keys:              [][]byte{make([]byte, 32)},
+		HTTPClient:        &http.Client{Transport: p.transport, Timeout: 10 * time.Second},
+		InsecureAllowHTTP: p.transport == nil,
+	}
+	rand.Read(cfg.Keys[0])
+	for _, c := range change {
+		c(&cfg)
+	}
+	c, err := openid.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// confidential registers a client with a secret and makes it.
+func (p *provider) confidential(t *testing.T, change ...func(*openid.Config)) *openid.Client {
+	t.Helper()
+	id, secret := p.register(t, registration{})
+	return p.client(t, id, openid.ClientSecret(openid.NewSecret(secret)), change...)
+}
