@@ -1,0 +1,106 @@
+package strict
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestKind(t *testing.T) {
+	for v, want := range map[string]byte{
+		`{}`: '{', `[]`: '[', `""`: '"', `0`: '0', `-1`: '0', `9e9`: '0', `true`: 't', `false`: 'f', `null`: 'n', ``: 0,
+	} {
+		if got := Value(v).Kind(); got != want {
+			t.Errorf("%s: got %c, want %c", v, got, want)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	for v, want := range map[string]string{
+		`""`: "", `"plain"`: "plain", `"https:\/\/op"`: "https://op", `"\u00e4\ud83d\ude00"`: "ä😀", `" a "`: " a ",
+	} {
+		if got, ok := Value(v).Text(); !ok || got != want {
+			t.Errorf("%s: got %q, %v", v, got, ok)
+		}
+		if !Value(v).Equal(want) || Value(v).Equal(want+"x") {
+			t.Errorf("%s: Equal does not agree", v)
+		}
+	}
+	for _, v := range []string{``, `1`, `null`, `["a"]`, `{"a":"b"}`, `true`, `"`} {
+		if got, ok := Value(v).Text(); ok {
+			t.Errorf("%s is no string: got %q", v, got)
+		}
+		if Value(v).Equal(v) {
+			t.Errorf("%s is no string, but equal", v)
+		}
+	}
+}
+
+func TestBool(t *testing.T) {
+	for v, want := range map[string][2]bool{
+		`true`: {true, true}, `false`: {false, true}, `"true"`: {}, `1`: {}, `null`: {}, ``: {},
+	} {
+		if got, ok := Value(v).Bool(); [2]bool{got, ok} != want {
+			t.Errorf("%s: got %v, %v", v, got, ok)
+		}
+	}
+}
+
+func TestInteger(t *testing.T) {
+	for v, want := range map[string]int64{`0`: 0, `-0`: 0, `-4294967000`: -4294967000, `9223372036854775807`: math.MaxInt64} {
+		if got, ok := Value(v).Integer(); !ok || got != want {
+			t.Errorf("%s: got %d, %v", v, got, ok)
+		}
+	}
+	for _, v := range []string{``, `9223372036854775808`, `1.0`, `1e3`, `"1"`, `null`, `true`, `[1]`} {
+		if got, ok := Value(v).Integer(); ok {
+			t.Errorf("%s: got %d", v, got)
+		}
+	}
+}
+
+func TestNumericDate(t *testing.T) {
+	for v, want := range map[string]int64{
+		`0`: 0, `1780000000`: 1780000000, `1780000000.999`: 1780000000, `253402300799`: 253402300799, `253402300799.9`: 253402300799,
+		`1.78e9`: 1780000000, `1.78E+9`: 1780000000, `1780000000123e-3`: 1780000000, `17.8000000005e8`: 1780000000, `1e-5`: 0, `0.5`: 0,
+		`0e999999999`: 0, `0.0e+999999999`: 0, `0.000000001e9`: 1, `1e-999999999`: 0,
+	} {
+		if got, ok := Value(v).NumericDate(); !ok || got != want {
+			t.Errorf("%s: got %d, %v; want %d", v, got, ok, want)
+		}
+	}
+	for lie, v := range map[string]string{
+		"missing": ``, "null": `null`, "a boolean": `true`, "a string": `"1780000000"`, "an array": `[1780000000]`,
+		"negative": `-1`, "negative zero": `-0`, "the year 10000": `253402300800`, "2 to the 64": `18446744073709551616`,
+		"2 to the 64 and a little": `18446744075489551616`, "a huge exponent": `1e999999999`, "an exponent beyond int": `1e99999999999999999999`,
+		"an exponent one too large": `1e12`, "many digits": strings.Repeat("9", 1000),
+	} {
+		if got, ok := Value(v).NumericDate(); ok {
+			t.Errorf("%s: got %d", lie, got)
+		}
+	}
+}
+
+func TestTexts(t *testing.T) {
+	for v, want := range map[string][]string{`[]`: {}, `["a"]`: {"a"}, `[ "a" , "b\u0063" ]`: {"a", "bc"}} {
+		if got, ok := Value(v).Texts(); !ok || got == nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, %v", v, got, ok)
+		}
+	}
+	for _, v := range []string{`"a"`, `["a",1]`, `[["a"]]`, `[null]`, `{}`, `null`, `{"a":"b"}`, ``} {
+		if got, ok := Value(v).Texts(); ok {
+			t.Errorf("%s: got %q", v, got)
+		}
+	}
+}
+
+func TestMembersAndElementsAskForTheirKind(t *testing.T) {
+	if err := Value(`["a"]`).Members(ignore); err == nil {
+		t.Error("an array has members")
+	}
+	if err := Value(`{"a":1}`).Elements(func(Value) error { return nil }); err == nil {
+		t.Error("an object has elements")
+	}
+}
