@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/openid-client/openid/openidtest"
@@ -89,6 +90,8 @@ func TestLogout(t *testing.T) {
 
 	t.Run("with a hint", func(t *testing.T) {
 		user, idToken := login(t)
+		here, _ := url.Parse(op.Issuer())
+		cookies := user.hc.Jar.Cookies(here)
 		got := user.open(logout(url.Values{"id_token_hint": {idToken}, "post_logout_redirect_uri": {bye}, "state": {"s"}}))
 		if got.left != bye || got.params.Get("state") != "s" {
 			t.Errorf("sent to %q with %v: %s", got.left, got.params, got.body)
@@ -96,13 +99,36 @@ func TestLogout(t *testing.T) {
 		if in(user) {
 			t.Error("still logged in")
 		}
+		if user.hc.Jar.SetCookies(here, cookies); in(user) {
+			t.Error("the old cookie still works")
+		}
+	})
+	t.Run("with a hint that a secret signed", func(t *testing.T) {
+		if err := op.AddClient(openidtest.Client{ID: "mac", Secret: secret, IDTokenAlg: "HS256", RedirectURIs: []string{callback}}); err != nil {
+			t.Fatal(err)
+		}
+		op.SetAutoApprove("alice")
+		defer op.SetAutoApprove("")
+		hint := newRP(t, op, "mac").login(nil).doc["id_token"].(string)
+		for _, method := range []func(*browser) (*http.Response, error){
+			func(b *browser) (*http.Response, error) { return b.hc.Get(logout(url.Values{"id_token_hint": {hint}})) },
+			func(b *browser) (*http.Response, error) {
+				return b.hc.PostForm(op.Issuer()+"/logout", url.Values{"id_token_hint": {hint}})
+			},
+		} {
+			user := newBrowser(t, op)
+			user.open(app.authorizationURL(nil))
+			if got := user.arrive(method(user)); got.status != 200 || in(user) {
+				t.Errorf("status %d: %s", got.status, got.body)
+			}
+		}
 	})
 	t.Run("without a hint the user is asked", func(t *testing.T) {
 		user, _ := login(t)
 		q := url.Values{"client_id": {"app"}, "post_logout_redirect_uri": {bye}}
 		page := user.open(logout(q))
-		if user.answer(page, deny); !in(user) {
-			t.Error("logged out although the user said no")
+		if got := user.answer(page, deny); !strings.Contains(got.body, "still signed in") || !in(user) {
+			t.Errorf("the user said no: %s", got.body)
 		}
 		if got := user.answer(user.open(logout(q)), allow); got.left != bye || in(user) {
 			t.Errorf("sent to %q, logged in: %v", got.left, in(user))

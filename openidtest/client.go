@@ -1,6 +1,7 @@
 package openidtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,49 +61,23 @@ func (p *Provider) AddClient(c Client) error {
 	return p.clients.put(made.ID, made)
 }
 
+// makeClient turns a client into the engine's, and says all that is wrong with it.
 func (p *Provider) makeClient(c Client) (goidc.Client, error) {
-	var errs []error
-	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	made := goidc.Client{ID: c.ID, Secret: c.Secret, ClientMeta: goidc.ClientMeta{
 		Name:                   c.Name,
 		ApplicationType:        goidc.ApplicationTypeWeb,
 		RedirectURIs:           slices.Clone(c.RedirectURIs),
 		PostLogoutRedirectURIs: slices.Clone(c.PostLogoutRedirectURIs),
 		ResponseTypes:          []goidc.ResponseType{goidc.ResponseTypeCode},
-		TokenAuthnMethod:       goidc.AuthnMethod(c.AuthMethod),
-		IDTokenSigAlg:          goidc.SignatureAlgorithm(c.IDTokenAlg),
-		ScopeIDs:               strings.Join(p.scopes, " "),
+		TokenAuthnMethod:       cmp.Or(goidc.AuthnMethod(c.AuthMethod), defaultAuthMethod(c)),
+		IDTokenSigAlg:          cmp.Or(goidc.SignatureAlgorithm(c.IDTokenAlg), idTokenAlgs[0]),
+		ScopeIDs:               strings.Join(c.Scopes, " "),
 	}}
-	if c.ID == "" {
-		refuse("an ID is required")
-	}
-	if made.TokenAuthnMethod == "" {
-		made.TokenAuthnMethod = defaultAuthMethod(c)
-	}
-	if !slices.Contains(authMethods, made.TokenAuthnMethod) {
-		refuse("unknown AuthMethod %q", c.AuthMethod)
-	}
-	if made.IDTokenSigAlg == "" {
-		made.IDTokenSigAlg = idTokenAlgs[0]
-	}
-	if !slices.Contains(idTokenAlgs, made.IDTokenSigAlg) {
-		refuse("unknown IDTokenAlg %q", c.IDTokenAlg)
-	}
-	switch method := made.TokenAuthnMethod; {
-	case strings.HasPrefix(string(method), "client_secret_") && c.Secret == "":
-		refuse("%s requires a Secret", method)
-	case (method == goidc.AuthnMethodSecretJWT || made.IDTokenSigAlg == goidc.HS256) && len(c.Secret) < minSecret:
-		refuse("client_secret_jwt and HS256 require a Secret of at least %d bytes", minSecret)
-	case method == goidc.AuthnMethodSecretBasic && strings.Contains(c.ID, ":"):
-		refuse("the engine cannot do client_secret_basic for an ID with a colon")
-	case method == goidc.AuthnMethodPrivateKeyJWT && len(c.JWKS) == 0:
-		refuse("private_key_jwt requires a JWKS")
+	if len(c.Scopes) == 0 {
+		made.ScopeIDs = strings.Join(p.scopes, " ")
 	}
 	for _, g := range c.GrantTypes {
 		made.GrantTypes = append(made.GrantTypes, goidc.GrantType(g))
-		if !slices.Contains(grantTypes, goidc.GrantType(g)) {
-			refuse("unknown grant type %q", g)
-		}
 	}
 	if made.GrantTypes == nil {
 		made.GrantTypes = slices.Clone(grantTypes)
@@ -110,31 +85,64 @@ func (p *Provider) makeClient(c Client) (goidc.Client, error) {
 			made.GrantTypes = made.GrantTypes[:2]
 		}
 	}
-	for _, s := range c.Scopes {
+	keys, err := parseKeys(c.JWKS)
+	made.JWKS = keys
+	return made, errors.Join(p.checkClient(&made), err)
+}
+
+func (p *Provider) checkClient(c *goidc.Client) error {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.ID == "" {
+		refuse("an ID is required")
+	}
+	if !slices.Contains(idTokenAlgs, c.IDTokenSigAlg) {
+		refuse("unknown IDTokenAlg %q", c.IDTokenSigAlg)
+	}
+	switch method := c.TokenAuthnMethod; {
+	case !slices.Contains(authMethods, method):
+		refuse("unknown AuthMethod %q", method)
+	case strings.HasPrefix(string(method), "client_secret_") && c.Secret == "":
+		refuse("%s requires a Secret", method)
+	case (method == goidc.AuthnMethodSecretJWT || c.IDTokenSigAlg == goidc.HS256) && len(c.Secret) < minSecret:
+		refuse("client_secret_jwt and HS256 require a Secret of at least %d bytes", minSecret)
+	case method == goidc.AuthnMethodSecretBasic && strings.Contains(c.ID, ":"):
+		refuse("the engine cannot do client_secret_basic for an ID with a colon")
+	case method == goidc.AuthnMethodPrivateKeyJWT && c.JWKS == nil:
+		refuse("private_key_jwt requires a JWKS")
+	}
+	for _, g := range c.GrantTypes {
+		if !slices.Contains(grantTypes, g) {
+			refuse("unknown grant type %q", g)
+		}
+	}
+	for s := range strings.FieldsSeq(c.ScopeIDs) {
 		if !slices.Contains(p.scopes, s) {
 			refuse("unknown scope %q: add it to Config.Scopes", s)
 		}
-	}
-	if c.Scopes != nil {
-		made.ScopeIDs = strings.Join(c.Scopes, " ")
 	}
 	for _, s := range slices.Concat(c.RedirectURIs, c.PostLogoutRedirectURIs) {
 		if u, err := url.Parse(s); err != nil || !u.IsAbs() || u.Fragment != "" {
 			refuse("redirect URI %q must be absolute and without a fragment", s)
 		}
 	}
-	if len(c.JWKS) > 0 {
-		made.JWKS = new(goidc.JSONWebKeySet)
-		if err := json.Unmarshal(c.JWKS, made.JWKS); err != nil {
-			refuse("JWKS: %w", err)
-		}
-		for _, k := range made.JWKS.Keys {
-			if !k.Valid() || !k.IsPublic() {
-				refuse("JWKS: key %q is not a valid public key", k.KeyID)
-			}
+	return errors.Join(errs...)
+}
+
+func parseKeys(jwks []byte) (*goidc.JSONWebKeySet, error) {
+	if len(jwks) == 0 {
+		return nil, nil
+	}
+	keys := new(goidc.JSONWebKeySet)
+	if err := json.Unmarshal(jwks, keys); err != nil {
+		return keys, fmt.Errorf("JWKS: %w", err)
+	}
+	for _, k := range keys.Keys {
+		if !k.Valid() || !k.IsPublic() {
+			return keys, fmt.Errorf("JWKS: key %q is not a valid public key", k.KeyID)
 		}
 	}
-	return made, errors.Join(errs...)
+	return keys, nil
 }
 
 func defaultAuthMethod(c Client) goidc.AuthnMethod {

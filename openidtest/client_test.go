@@ -19,7 +19,7 @@ import (
 func TestLoopbackRedirectPorts(t *testing.T) {
 	op := start(t, openidtest.Config{AutoApprove: "alice", Clients: []openidtest.Client{
 		{ID: "any", RedirectURIs: []string{"http://127.0.0.1/cb?x=1", "http://[::1]/cb"}},
-		{ID: "one", RedirectURIs: []string{"http://127.0.0.1:4000/cb"}},
+		{ID: "one", RedirectURIs: []string{"http://127.0.0.1:4000/cb", "https://127.0.0.1/tls", "http://localhost/name"}},
 	}})
 	for _, c := range []struct {
 		client, redirect string
@@ -34,6 +34,8 @@ func TestLoopbackRedirectPorts(t *testing.T) {
 		{"one", "http://127.0.0.1:4000/cb", true},
 		{"one", "http://127.0.0.1:4001/cb", false},
 		{"one", "http://127.0.0.1/cb", false},
+		{"one", "https://127.0.0.1:4000/tls", false},
+		{"one", "http://localhost:4000/name", false},
 	} {
 		app := newRP(t, op, c.client)
 		app.redirect, app.auth = c.redirect, post(c.client, "")
@@ -134,6 +136,18 @@ func TestDynamicRegistration(t *testing.T) {
 	if got := newBrowser(t, op).open(app.authorizationURL(nil)); got.left != "" || got.status != 401 {
 		t.Errorf("a deleted client goes on: %d %q", got.status, got.left)
 	}
+}
+
+func TestNativeClientMayUseAnyPort(t *testing.T) {
+	op := start(t, openidtest.Config{AutoApprove: "alice"})
+	made := manage(t, op, "POST", op.Issuer()+"/register", "", map[string]any{
+		"redirect_uris": []string{"http://127.0.0.1:1000/cb"}, "application_type": "native", "token_endpoint_auth_method": "none",
+	}).ok(t)
+	app := newRP(t, op, made.doc["client_id"].(string))
+	app.redirect, app.auth = "http://127.0.0.1:2000/cb", post(app.id, "")
+	app.login(nil)
+	manage(t, op, "GET", made.doc["registration_client_uri"].(string), made.doc["registration_access_token"].(string), nil).ok(t)
+	app.login(nil) // reading the registration has not changed it
 }
 
 func TestDynamicRegistrationIsRefused(t *testing.T) {

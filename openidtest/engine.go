@@ -23,20 +23,20 @@ func (p *Provider) newEngine() (http.Handler, error) {
 	always := func(*http.Request, *goidc.AuthnSession, *goidc.Client) bool { return true }
 	random := func(context.Context) string { return rand.Text() }
 
-	op, err := provider.New(p.issuer, p, p.signingKeys,
+	op, err := provider.New(p.issuer, &p.store, p.signingKeys,
 		// the user
 		provider.WithPolicies(goidc.NewPolicy("pages", always, p.authenticate)),
-		provider.WithLogout(p, p.loggedOut),
+		provider.WithLogout(&p.store, p.loggedOut),
 		provider.WithLogoutPolicies(goidc.NewLogoutPolicy("pages", func(*http.Request, *goidc.LogoutSession) bool { return true }, p.logout)),
 		provider.WithErrorHandler(p.noteError),
 		provider.WithErrorRenderer(p.showError),
 
 		// grants
-		provider.WithAuthCodeGrant(p, goidc.ResponseTypeCode),
+		provider.WithAuthCodeGrant(&p.store, goidc.ResponseTypeCode),
 		provider.WithAuthCodeFunc(random),
 		provider.WithAuthCodeLifetime(60),
 		provider.WithPKCE(goidc.CodeChallengeMethodSHA256),
-		provider.WithRefreshTokenGrant(p),
+		provider.WithRefreshTokenGrant(&p.store),
 		provider.WithRefreshTokenFunc(random),
 		provider.WithRefreshTokenRotation(),
 		provider.WithRefreshTokenLifetime(seconds(24*time.Hour)),
@@ -44,7 +44,7 @@ func (p *Provider) newEngine() (http.Handler, error) {
 
 		// tokens and claims
 		provider.WithTokenOptions(p.tokenOptions),
-		provider.WithOpaqueTokens(p),
+		provider.WithOpaqueTokens(&p.store),
 		provider.WithOpaqueTokenFunc(p.accessToken),
 		provider.WithIDTokenSignatureAlgs(idTokenAlgs[0], idTokenAlgs[1:]...),
 		provider.WithIDTokenLifetime(seconds(p.idTokenLifetime)),
@@ -70,7 +70,7 @@ func (p *Provider) newEngine() (http.Handler, error) {
 		provider.WithSecretJWTAuthn(goidc.HS256, goidc.HS384, goidc.HS512),
 		provider.WithPrivateKeyJWTAuthn(assertionAlgs[0], assertionAlgs[1:]...),
 		provider.WithDefaultAuthn(goidc.AuthnMethodSecretBasic),
-		provider.WithJTIConsumer(p.consumeJTI),
+		provider.WithJTIConsumer(p.store.consumeJTI),
 		provider.WithJWTLeewayTime(10),
 		provider.WithHTTPClientFunc(func(context.Context) *http.Client { return outbound }),
 	)

@@ -53,6 +53,10 @@ func (p *Provider) handle(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "the request cannot be read", http.StatusBadRequest)
 			return
 		}
+		if mode := r.Form.Get("response_mode"); strings.HasSuffix(mode, "jwt") { // the engine would fail to sign its error
+			_ = p.show(w, page{Kind: pageMessage, Status: http.StatusBadRequest, Title: "This does not work", Error: "invalid_request: response_mode " + mode + " is not supported"})
+			return
+		}
 		n.redirectURI = r.Form.Get("redirect_uri")
 		p.freshenHint(r)
 		p.engine.ServeHTTP(&pageWriter{w, n}, r)

@@ -49,7 +49,7 @@ type Provider struct {
 	accessTokenLifetime, idTokenLifetime time.Duration
 	log                                  func(format string, args ...any)
 
-	storage
+	store               storage
 	clients, registered table[goidc.Client]
 	logins              table[login]
 	keys                keyring
@@ -195,7 +195,6 @@ func (p *Provider) serve(ln net.Listener) {
 		err := p.server.Close()
 		<-p.served
 		p.connections.Wait() // from here on no handler runs
-		p.transport.CloseIdleConnections()
 		return err
 	})
 }

@@ -1,16 +1,21 @@
 package openidtest_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/openid-client/openid/openidtest"
 )
@@ -26,6 +31,17 @@ func TestStartReportsAllMistakes(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not reported: %v", want, err)
 		}
+	}
+}
+
+// Methods of embedded types would be part of the API.
+func TestProviderHasNoOtherMethods(t *testing.T) {
+	var got []string
+	for m := range reflect.TypeFor[*openidtest.Provider]().Methods() {
+		got = append(got, m.Name)
+	}
+	if want := "[AddClient Client Close Issuer Rotate SetAutoApprove]"; fmt.Sprint(got) != want {
+		t.Errorf("methods: %v, want %s", got, want)
 	}
 }
 
@@ -117,9 +133,23 @@ func TestPagePolicy(t *testing.T) {
 }
 
 func TestLargeBody(t *testing.T) {
-	op := start(t, openidtest.Config{})
-	for _, path := range []string{"/token", "/register", "/authorize", "/introspect"} {
-		resp, err := op.Client().Post(op.Issuer()+path, "application/x-www-form-urlencoded", strings.NewReader("x="+strings.Repeat("x", 2<<20)))
+	op := start(t, openidtest.Config{AutoApprove: "alice"})
+	padding := strings.Repeat("x", 2<<20)
+	for path, body := range map[string]string{
+		"/token":     "grant_type=client_credentials&client_id=app&x=" + padding,
+		"/authorize": "x=" + padding + "&" + strings.SplitN(newRP(t, op, "app").authorizationURL(nil), "?", 2)[1],
+		"/register":  `{"redirect_uris":["https://a.example/cb"],"client_name":"` + padding + `"}`,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, op.Issuer()+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if path == "/register" {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		r.SetBasicAuth("app", url.QueryEscape(secret))
+		resp, err := op.Client().Do(r)
 		if err != nil {
 			continue // the provider hung up while we were sending
 		}
@@ -127,6 +157,34 @@ func TestLargeBody(t *testing.T) {
 		if resp.StatusCode/100 != 4 {
 			t.Errorf("%s: status %d", path, resp.StatusCode)
 		}
+	}
+}
+
+// Log is often t.Logf, which panics after the end of its test.
+func TestCloseWaitsForRequests(t *testing.T) {
+	entered, hungUp := make(chan struct{}), make(chan struct{})
+	var done atomic.Bool
+	once := sync.OnceFunc(func() {
+		close(entered)
+		<-hungUp
+		for range 1000 {
+			runtime.Gosched()
+		}
+		done.Store(true)
+	})
+	op, err := openidtest.Start(openidtest.Config{Log: func(string, ...any) { once() }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(hungUp)
+		if resp, err := op.Client().PostForm(op.Issuer()+"/token", nil); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	<-entered
+	if _ = op.Close(); !done.Load() {
+		t.Error("Close has returned, and a request is still being served")
 	}
 }
 
@@ -157,7 +215,9 @@ func TestClose(t *testing.T) {
 		_ = ln.Close()
 	}
 	// The client's half of a connection ends a moment after the server's.
-	for range 10_000 {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
 		if runtime.NumGoroutine() <= before {
 			return
 		}

@@ -77,6 +77,16 @@ func TestStorageKeepsCopies(t *testing.T) {
 	if again, _ := s.Grant(t.Context(), "g"); again.Store["k"] != 1 || again.Scopes != "" {
 		t.Errorf("kept: %v", again)
 	}
+	as := &goidc.AuthnSession{ID: "as", Status: goidc.StatusPending, Store: map[string]any{"k": 1}}
+	if err := s.SaveSession(t.Context(), as); err != nil {
+		t.Fatal(err)
+	}
+	as.Store["k"] = 2
+	kept, _ := s.Session(t.Context(), "as")
+	kept.Store["k"] = 3
+	if again, _ := s.Session(t.Context(), "as"); again.Store["k"] != 1 {
+		t.Errorf("kept: %v", again.Store)
+	}
 }
 
 func TestSaveGrantComparesAndSwaps(t *testing.T) {
