@@ -24,6 +24,7 @@ type authorizationResponse struct {
 	wrong  string // why the request could not be read at all
 	tx     *transaction
 	none   bool // nothing was pending
+	fresh  bool // it was not used before
 }
 
 func (*authorizationResponse) kind() string { return "authorization response" }
@@ -65,7 +66,7 @@ var callbackChecks = []check[*authorizationResponse]{
 			if d.tx == nil {
 				return expected, "no login"
 			}
-			return expected, "one of " + time.Since(d.tx.created).Round(time.Second).String() + " ago"
+			return expected, "one started " + time.Since(d.tx.created).Round(time.Second).String() + " ago"
 		}},
 	{"iss", "RFC 9207 §2.4",
 		func(_ context.Context, d *authorizationResponse) bool {

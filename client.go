@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -72,8 +71,8 @@ func (cfg Config) String() string {
 // Format writes what String says, for every verb.
 func (cfg Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, cfg.String()) }
 
-// LogValue implements [slog.LogValuer].
-func (cfg Config) LogValue() slog.Value { return slog.StringValue(cfg.String()) }
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (cfg Config) MarshalText() ([]byte, error) { return []byte(cfg.String()), nil }
 
 // A Client talks to one server for one client registration. It is safe for concurrent use; make one and keep it, since it holds the
 // caches.
@@ -88,6 +87,7 @@ type Client struct {
 	renewal atomic.Bool // one background renewal of the metadata at a time
 	warm    atomic.Pointer[exportedKeys]
 	used    usedTransactions
+	headers verifiedHeaders
 
 	idTokenRows  []check[*jwt] // tests drop rows
 	callbackRows []check[*authorizationResponse]

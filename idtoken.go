@@ -3,7 +3,6 @@ package openid
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,8 +72,8 @@ func (t IDToken) String() string {
 // Format writes what String says, for every verb.
 func (t IDToken) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 
-// LogValue implements [slog.LogValuer].
-func (t IDToken) LogValue() slog.Value { return slog.StringValue(t.String()) }
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (t IDToken) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 func (t *IDToken) verified() []byte { return (*t.v).payload }
 
@@ -95,8 +94,9 @@ var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
 		func(j *jwt) (string, string) { return quoted(j.c.cfg.Issuer), shown(j.claims.iss) }},
 	{"sub", "OpenID Connect Core 1.0 §2",
 		func(_ context.Context, j *jwt) bool {
-			s, ok := j.claims.sub.Text()
-			return ok && s != "" && len(s) <= maxSubject
+			var ok bool
+			j.subject, ok = j.claims.sub.Text()
+			return ok && j.subject != "" && len(j.subject) <= maxSubject
 		},
 		func(j *jwt) (string, string) { return "a subject of 1 to 255 bytes", shown(j.claims.sub) }},
 	{"aud", "OpenID Connect Core 1.0 §3.1.3.7 (3)",
@@ -225,14 +225,12 @@ func (j *jwt) nonceFits() bool {
 	if j.expect.nonce == "" {
 		return v == nil
 	}
-	s, ok := v.Text()
-	return ok && equal(s, j.expect.nonce)
+	return v.EqualSecret(j.expect.nonce)
 }
 
 func (j *jwt) sameNonce(previous strict.Value) bool {
 	before, ok := previous.Text()
-	now, same := j.claims.nonce.Text()
-	return ok && same && equal(before, now)
+	return ok && j.claims.nonce.EqualSecret(before)
 }
 
 func (j *jwt) nonceStory() (expected, got string) {
@@ -268,12 +266,11 @@ func (j *jwt) hashFits(v strict.Value, of string) bool {
 	if v == nil {
 		return true
 	}
-	got, ok := v.Text()
-	if !ok || of == "" {
-		return ok
+	if v.Kind() != '"' || of == "" {
+		return v.Kind() == '"'
 	}
 	want, ok := jose.HalfHash(j.header.Algorithm, of)
-	return ok && equal(got, want)
+	return ok && v.EqualSecret(want)
 }
 
 func (j *jwt) hashStory(v strict.Value, of, what string) (expected, got string) {
@@ -333,23 +330,26 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 	j := jwts.Get().(*jwt)
 	signature := j.signature
 	*j = jwt{document: "ID Token", c: c, server: s, algs: s.algs, raw: raw, expect: e, now: c.now(), signature: signature}
-	defer jwts.Put(j)
+	defer func() {
+		*j = jwt{signature: j.signature} // the pool keeps no token
+		jwts.Put(j)
+	}()
 	if e.previous != nil {
 		j.document = "refreshed ID Token"
 	}
 	if err := judge(ctx, c, c.idTokenRows, j); err != nil {
 		return nil, err
 	}
-	return newIDToken(raw, j.payload, c.cfg.Issuer, &j.claims), nil
+	c.headers.keep(j.jws.Header, j.header)
+	return newIDToken(raw, j.payload, c.cfg.Issuer, j.subject, &j.claims), nil
 }
 
-func newIDToken(raw string, payload []byte, issuer string, claims *registeredClaims) *IDToken {
+func newIDToken(raw string, payload []byte, issuer, subject string, claims *registeredClaims) *IDToken {
 	t := &struct { // one allocation instead of two
 		IDToken
 		*idToken
 		content idToken
-	}{content: idToken{raw: raw, payload: payload, issuer: issuer}}
-	t.content.subject, _ = claims.sub.Text()
+	}{content: idToken{raw: raw, payload: payload, issuer: issuer, subject: subject}}
 	t.content.exp, _ = claims.exp.NumericDate()
 	t.content.iat, _ = claims.iat.NumericDate()
 	t.idToken, t.IDToken.v = &t.content, &t.idToken

@@ -27,8 +27,9 @@ type jwt struct {
 	keys      []*jose.Key
 	payload   []byte
 	claims    registeredClaims
-	refusal   error // what jose or strict said
-	err       error // what lies beneath a failed check
+	subject   string // sub, once its row has seen it
+	refusal   error  // what jose or strict said
+	err       error  // what lies beneath a failed check
 	keyArray  [jose.MaxCandidates]*jose.Key
 	signature []byte
 }
@@ -68,6 +69,10 @@ var signedChecks = []check[*jwt]{
 		func(j *jwt) (string, string) { return j.refused("a compact JWS", "a compact JWS") }},
 	{"header", "RFC 7515 §4, RFC 8725 §3.7",
 		func(_ context.Context, j *jwt) bool {
+			if h, ok := j.c.headers.lookup(j.jws.Header); ok {
+				j.header, j.refusal = h, nil
+				return true
+			}
 			j.header, j.refusal = jose.ParseHeader(j.jws.Header)
 			return j.refusal == nil
 		},
@@ -97,7 +102,7 @@ var signedChecks = []check[*jwt]{
 				expected += " named " + quoted(j.header.KeyID)
 			}
 			if len(j.keys) > 0 {
-				return expected, "one"
+				return expected, "a key"
 			}
 			return expected, "none"
 		}},
@@ -106,7 +111,9 @@ var signedChecks = []check[*jwt]{
 		func(j *jwt) (string, string) { return "a signature by the server", verdict(j.refusal == nil) }},
 	{"payload", "RFC 7519 §7.2, RFC 8259 §4",
 		func(_ context.Context, j *jwt) bool { j.refusal = j.readClaims(); return j.refusal == nil },
-		func(j *jwt) (string, string) { return j.refused("a JSON object without duplicate names", "one") }},
+		func(j *jwt) (string, string) {
+			return j.refused("a JSON object without duplicate names", "a JSON object")
+		}},
 }
 
 // foreignType: other kinds of JWT are typed explicitly, with a media type that ends in +jwt.
@@ -198,7 +205,7 @@ func presence(is bool) string {
 	if is {
 		return "one"
 	}
-	return "none"
+	return "nothing"
 }
 
 func verdict(good bool) string {

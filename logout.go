@@ -57,14 +57,14 @@ func (*logoutResponse) cause() error { return nil }
 var logoutChecks = []check[*logoutResponse]{
 	{"request", "OpenID Connect RP-Initiated Logout 1.0 §3",
 		func(_ context.Context, d *logoutResponse) bool { return d.wrong == "" },
-		func(d *logoutResponse) (string, string) { return "a GET with a query", or(d.wrong, "one") }},
+		func(d *logoutResponse) (string, string) { return "a GET with a query", or(d.wrong, "a GET") }},
 	{"state", "OpenID Connect RP-Initiated Logout 1.0 §3",
 		func(_ context.Context, d *logoutResponse) bool { return d.tx != nil },
 		func(d *logoutResponse) (string, string) {
 			expected := "the state of a pending logout of this browser"
 			switch {
 			case d.tx != nil:
-				return expected, "it"
+				return expected, "the same"
 			case d.state == "":
 				return expected, "no state"
 			}

@@ -3,7 +3,6 @@ package openid
 import (
 	"crypto/subtle"
 	"fmt"
-	"log/slog"
 )
 
 const redacted = "[redacted]"
@@ -51,11 +50,8 @@ func (s Secret) GoString() string { return "openid.Secret(" + s.String() + ")" }
 // Format writes a placeholder for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 
-// MarshalText returns a placeholder, never the value; JSON encoders use it too.
+// MarshalText returns a placeholder, never the value; JSON encoders and log/slog use it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// LogValue implements [slog.LogValuer] with a placeholder.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // equal compares what an attacker may guess: states, nonces, hashes.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -3,14 +3,11 @@ package openid
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/openid-client/openid/internal/strict"
 )
@@ -59,11 +56,9 @@ func (t Tokens) String() string {
 // Format writes what String says, for every verb.
 func (t Tokens) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 
-// LogValue implements [slog.LogValuer].
-func (t Tokens) LogValue() slog.Value { return slog.StringValue(t.String()) }
-
-// MarshalJSON shows what String says, so that tokens do not end up in a log or an answer; to keep them, use MarshalBinary.
-func (t Tokens) MarshalJSON() ([]byte, error) { return jsontext.AppendQuote(nil, t.String()) }
+// MarshalText shows what String says, so that tokens do not end up in a log or an answer: JSON encoders and log/slog use it. To keep
+// them, use MarshalBinary.
+func (t Tokens) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 const tokensVersion = 1
 
@@ -122,7 +117,11 @@ func (t *Tokens) UnmarshalBinary(b []byte) error {
 		if err != nil {
 			return errRecord
 		}
-		u.IDToken = newIDToken(rawID, []byte(payload), issuer, &claims)
+		subject, ok := claims.sub.Text()
+		if !ok {
+			return errRecord
+		}
+		u.IDToken = newIDToken(rawID, []byte(payload), issuer, subject, &claims)
 	}
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 || n > strict.MaxMembers {

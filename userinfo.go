@@ -3,7 +3,6 @@ package openid
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 
@@ -37,8 +36,8 @@ func (u UserInfo) String() string {
 // Format writes what String says, for every verb.
 func (u UserInfo) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.String()) }
 
-// LogValue implements [slog.LogValuer].
-func (u UserInfo) LogValue() slog.Value { return slog.StringValue(u.String()) }
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (u UserInfo) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
 func (u *UserInfo) verified() []byte { return (*u.v).payload }
 

@@ -1,18 +1,22 @@
 package strict
 
+import "slices"
+
 var errBase64 = &Error{"not unpadded base64url"}
 
 // AppendBase64 appends what s encodes in base64url without padding (RFC 4648 section 5, RFC 7515 section 2) to dst. Each
 // value has exactly one spelling: the 64 characters and no other (Go's decoder skips CR and LF), no padding, and unused
 // bits that are zero (RFC 4648 section 3.5). On error dst is returned as it was.
 func AppendBase64(dst []byte, s string) ([]byte, error) {
-	out := dst
-	for ; len(s) >= 4; s = s[4:] {
+	n := len(dst)
+	out := slices.Grow(dst, len(s)/4*3+2)
+	out = out[:n+len(s)/4*3]
+	for w := out[n:]; len(s) >= 4 && len(w) >= 3; s, w = s[4:], w[3:] {
 		a, b, c, d := sextets[s[0]], sextets[s[1]], sextets[s[2]], sextets[s[3]]
 		if (a|b|c|d)&outside != 0 {
 			return dst, errBase64
 		}
-		out = append(out, a<<2|b>>4, b<<4|c>>2, c<<6|d)
+		w[0], w[1], w[2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
 	}
 	switch len(s) {
 	case 1:

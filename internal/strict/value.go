@@ -2,6 +2,7 @@ package strict
 
 import (
 	"bytes"
+	"crypto/subtle"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -45,6 +46,29 @@ func (v Value) Equal(s string) bool {
 	}
 	text, err := jsontext.AppendUnquote(nil, v)
 	return err == nil && string(text) == s
+}
+
+// EqualSecret is [Value.Equal] in time that depends on the lengths only, for what an attacker may guess.
+func (v Value) EqualSecret(s string) bool {
+	inner, ok := v.inner()
+	if !ok {
+		return false
+	}
+	if bytes.IndexByte(inner, '\\') >= 0 {
+		text, err := jsontext.AppendUnquote(nil, v)
+		if err != nil {
+			return false
+		}
+		inner = text
+	}
+	if len(inner) != len(s) {
+		return false
+	}
+	different := byte(0)
+	for i := range inner {
+		different |= inner[i] ^ s[i]
+	}
+	return subtle.ConstantTimeByteEq(different, 0) == 1
 }
 
 // inner is what stands between the quotes of a string.

@@ -1,0 +1,39 @@
+package openid_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestREADME: code in the README is the code of the examples, which compile; commands in it are those that CI runs.
+func TestREADME(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)<!-- ([a-z/.]+) -->\n```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	if n := strings.Count(string(readme), "```go\n"); n == 0 || n != len(blocks) {
+		t.Errorf("%d of %d Go blocks name their file", len(blocks), n)
+	}
+	for _, b := range blocks {
+		code, err := os.ReadFile(b[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(code), b[2]) {
+			t.Errorf("the README's block of %s is not what stands there", b[1])
+		}
+	}
+	for _, command := range []string{"go run ./cmd/openid demo", "go test work"} {
+		if !strings.Contains(string(readme), command) {
+			t.Errorf("the README does not show %q", command)
+		}
+	}
+	for _, picture := range regexp.MustCompile(`\]\((docs/[^)]+)\)|src="(docs/[^"]+)"`).FindAllStringSubmatch(string(readme), -1) {
+		if _, err := os.Stat(picture[1] + picture[2]); err != nil {
+			t.Error(err)
+		}
+	}
+}
