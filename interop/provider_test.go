@@ -64,7 +64,7 @@ func (p *provider) register(t *testing.T, r registration) (id, secret string) {
 		Endpoint string `json:"registration_endpoint"`
 	}
 	p.call(t, http.MethodGet, p.issuer+"/.well-known/openid-configuration", nil, http.StatusOK, &metadata)
-	if r.GrantTypes == nil {
+	if r.GrantTypes == nil { // a client that logs people in
 		r.GrantTypes = []string{"authorization_code", "refresh_token"}
 		r.ResponseTypes = []string{"code"}
 		r.RedirectURIs = []string{redirectURI}

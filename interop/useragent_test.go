@@ -30,6 +30,7 @@ type userAgent struct {
 	username string
 	password string
 	deny     bool // press the button, or follow the link, that says no
+	typed    int  // how often the password was asked for
 }
 
 // newUserAgent is alice with no cookies. The transport is for a provider whose certificate nobody else trusts.
@@ -178,6 +179,7 @@ func (ua *userAgent) value(field *html.Node) string {
 	case "", "text":
 		return ua.username
 	case "password":
+		ua.typed++
 		return ua.password
 	}
 	return attr(field, "value")
