@@ -77,14 +77,15 @@ func (a *answer) challengeBearer(r *http.Request, n *note, doc map[string]any, c
 	a.header.Set("WWW-Authenticate", challenge)
 }
 
-// reason is the innermost text of an engine's error, in the characters that RFC 6749, section 5.2 allows.
+// reason is what lies under an engine's error, in the characters that RFC 6749, section 5.2 allows.
 func reason(err error) string {
-	last := ""
+	text := ""
 	for ; err != nil; err = errors.Unwrap(err) {
 		if g, ok := err.(goidc.Error); ok {
-			last = cmp.Or(g.Description, last)
-		} else if errors.Unwrap(err) == nil {
-			last = err.Error()
+			text = cmp.Or(g.Description, text)
+		} else if g := (goidc.Error{}); !errors.As(err, &g) {
+			text = err.Error()
+			break
 		}
 	}
 	return strings.Map(func(c rune) rune {
@@ -92,7 +93,7 @@ func reason(err error) string {
 			return '\''
 		}
 		return c
-	}, last)
+	}, text)
 }
 
 // pageWriter passes pages and redirects through.

@@ -179,7 +179,7 @@ func (r registrar) Client(ctx context.Context, id string) (*goidc.Client, error)
 	}
 	c, err := r.client(id)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("client %q: %w", id, err)
 	}
 	n.client = &c
 	native := c.ApplicationType == goidc.ApplicationTypeNative

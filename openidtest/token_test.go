@@ -48,7 +48,11 @@ func TestCodeReuse(t *testing.T) {
 	app := newRP(t, op, "app")
 	code := newBrowser(t, op).open(app.authorizationURL(nil)).params.Get("code")
 	tokens := app.redeem(code).ok(t)
-	app.redeem(code).refused(t, 400, "invalid_grant")
+	second := app.redeem(code)
+	second.refused(t, 400, "invalid_grant")
+	if why := second.doc["error_description"]; why != "the authorization code has already been redeemed" {
+		t.Errorf("error_description is %v", why)
+	}
 	app.redeem(code).refused(t, 400, "invalid_grant")
 	get(t, op, "/userinfo", tokens.doc["access_token"].(string)).refused(t, 401, "invalid_token")
 	app.refresh(tokens.doc["refresh_token"]).refused(t, 400, "invalid_grant")
