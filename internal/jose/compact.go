@@ -25,6 +25,12 @@ func (r *Refusal) Error() string {
 	return r.Check + ": expected " + r.Expected + ", got " + r.Got + " (" + r.Spec + ")"
 }
 
+// Refusing is cheap: what is expected is spelled out once.
+var (
+	tokenSize = "at most " + strconv.Itoa(MaxToken) + " bytes"
+	kidSize   = "a kid of at most " + strconv.Itoa(MaxKeyID) + " bytes"
+)
+
 // quote makes text from outside fit for a message.
 func quote(s string) string { return strconv.Quote(s[:min(len(s), 64)]) }
 
@@ -41,7 +47,7 @@ type JWS struct {
 // is refused by the check "encryption".
 func Split(compact string) (JWS, error) {
 	if len(compact) > MaxToken {
-		return JWS{}, &Refusal{"size", "at most " + strconv.Itoa(MaxToken) + " bytes", strconv.Itoa(len(compact)), "RFC 8725bis section 3"}
+		return JWS{}, &Refusal{"size", tokenSize, strconv.Itoa(len(compact)), "RFC 8725bis section 3"}
 	}
 	switch dots := strings.Count(compact, "."); dots {
 	case 2:

@@ -23,7 +23,7 @@ type Header struct {
 // ParseHeader reads the first segment of a compact JWS. The check of its *[Refusal] is "header".
 func ParseHeader(segment string) (Header, error) {
 	if len(segment) > MaxToken {
-		return Header{}, badHeader("at most "+strconv.Itoa(MaxToken)+" bytes", strconv.Itoa(len(segment)), "RFC 8725bis section 3")
+		return Header{}, badHeader(tokenSize, strconv.Itoa(len(segment)), "RFC 8725bis section 3")
 	}
 	scratch := scratches.Get().(*scratch)
 	defer scratches.Put(scratch)
@@ -39,7 +39,7 @@ func ParseHeader(segment string) (Header, error) {
 		case "kid":
 			h.HasKeyID = true
 			if len(v) > MaxKeyID+len(`""`) {
-				return badHeader("a kid of at most "+strconv.Itoa(MaxKeyID)+" bytes", strconv.Itoa(len(v)), "RFC 8725bis section 3.10")
+				return badHeader(kidSize, strconv.Itoa(len(v)), "RFC 8725bis section 3.10")
 			}
 			return headerText("kid", v, &h.KeyID)
 		case "typ":

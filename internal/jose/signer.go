@@ -87,6 +87,9 @@ func NewMAC(secret []byte, o SignerOptions) (*Signer, error) {
 
 // init settles the algorithm and encodes the header.
 func (s *Signer) init(o SignerOptions) error {
+	if len(o.KeyID) > MaxKeyID {
+		return errors.New("the key id is longer than a kid may be: " + kidSize)
+	}
 	for i := range algorithms {
 		if a := &algorithms[i]; s.verifier.serves.has(a) && (o.Algorithm == "" || o.Algorithm == a.name) {
 			s.algorithm = a

@@ -1,0 +1,93 @@
+package jose
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// check is the check of the refusal, or what came instead.
+func check(err error) string {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r.Check
+	}
+	if err != nil {
+		return "no refusal: " + err.Error()
+	}
+	return "accepted"
+}
+
+func TestSplit(t *testing.T) {
+	got, err := Split("aGVhZGVy.cGF5bG9hZA.c2ln")
+	if want := (JWS{"aGVhZGVy.cGF5bG9hZA", "aGVhZGVy", "cGF5bG9hZA", "c2ln"}); err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err = Split(".."); err != nil || got != (JWS{Signed: "."}) {
+		t.Errorf("empty parts are left to their readers: got %+v, %v", got, err)
+	}
+	if _, err := Split("a.b." + strings.Repeat("c", MaxToken-4)); err != nil {
+		t.Errorf("a token of exactly the cap: %v", err)
+	}
+}
+
+func TestSplitRefuses(t *testing.T) {
+	for _, tt := range []struct{ lie, token, check string }{
+		{"nothing", "", "compact"},
+		{"one part", "a", "compact"},
+		{"two parts", "a.b", "compact"},
+		{"four parts", "a.b.c.d", "compact"},
+		{"five parts: a JWE", "a.b.c.d.e", "encryption"},
+		{"six parts", "a.b.c.d.e.f", "compact"},
+		{"JSON serialisation", `{"payload":"cGF5","signatures":[]}`, "compact"},
+		{"one byte too long", "a.b." + strings.Repeat("c", MaxToken-3), "size"},
+		{"8 MB", strings.Repeat("a", 8<<20), "size"},
+		{"5 million dots", strings.Repeat(".", 5_000_000), "size"},
+		{"64 KiB of dots", strings.Repeat(".", MaxToken), "compact"},
+	} {
+		if _, err := Split(tt.token); check(err) != tt.check {
+			t.Errorf("%s: got %s, want %s", tt.lie, check(err), tt.check)
+		}
+	}
+}
+
+func TestSplitAllocatesNothingForGarbage(t *testing.T) {
+	for _, token := range []string{strings.Repeat(".", 5_000_000), strings.Repeat("a.", MaxToken/2)} {
+		// The refusal itself and the number in it.
+		if got := testing.AllocsPerRun(10, func() { _, _ = Split(token) }); got > 2 {
+			t.Errorf("%v allocations", got)
+		}
+	}
+	if got := testing.AllocsPerRun(10, func() { _, _ = Split("a.b.c") }); got != 0 {
+		t.Errorf("%v allocations for a good one", got)
+	}
+}
+
+func TestRefusalSays(t *testing.T) {
+	_, err := Split("canary.canary")
+	if got, want := err.Error(), "compact: expected 3 parts, got 2 (RFC 7515 section 7.1)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func FuzzSplit(f *testing.F) {
+	f.Add(rfc7515A1)
+	f.Add("a.b.c.d.e")
+	f.Add("..")
+	f.Add(strings.Repeat(".", 100))
+	f.Fuzz(func(t *testing.T, token string) {
+		jws, err := Split(token)
+		if err != nil {
+			if c := check(err); c != "size" && c != "compact" && c != "encryption" {
+				t.Fatal(err)
+			}
+			return
+		}
+		if jws.Signed+"."+jws.Signature != token || jws.Header+"."+jws.Payload != jws.Signed {
+			t.Fatalf("%q became %+v", token, jws)
+		}
+		if strings.Contains(jws.Header+jws.Payload+jws.Signature, ".") {
+			t.Fatalf("a part holds a dot: %+v", jws)
+		}
+	})
+}
