@@ -56,20 +56,19 @@ func (a assertion) Authenticate(_ context.Context, r *AuthRequest) error {
 		return a.err
 	}
 	now := r.Now.Unix()
-	b := make([]byte, 0, 256)
+	b := make([]byte, 0, 512)
 	b = appendClaim(append(b, `{"iss":`...), r.ClientID)
 	b = appendClaim(append(b, `,"sub":`...), r.ClientID)
 	b = appendClaim(append(b, `,"aud":`...), r.Audience)
-	b = appendClaim(append(b, `,"jti":`...), random())
+	b = append(appendRandom(append(b, `,"jti":"`...)), '"')
 	b = strconv.AppendInt(append(b, `,"iat":`...), now, 10)
 	b = strconv.AppendInt(append(b, `,"exp":`...), now+int64(assertionLifetime/time.Second), 10)
 	jws, err := a.signer.Sign(append(b, '}'))
 	if err != nil {
 		return err
 	}
-	r.Form["client_id"] = []string{r.ClientID}
-	r.Form["client_assertion_type"] = []string{assertionType}
-	r.Form["client_assertion"] = []string{jws}
+	v := [...]string{r.ClientID, assertionType, jws}
+	r.Form["client_id"], r.Form["client_assertion_type"], r.Form["client_assertion"] = v[0:1:1], v[1:2:2], v[2:3:3]
 	return nil
 }
 

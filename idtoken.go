@@ -328,8 +328,7 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw, nonce string) (*IDToken
 
 func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e expectation) (*IDToken, error) {
 	j := jwts.Get().(*jwt)
-	signature := j.signature
-	*j = jwt{document: "ID Token", c: c, server: s, algs: s.algs, raw: raw, expect: e, now: c.now(), signature: signature}
+	j.document, j.c, j.server, j.algs, j.raw, j.expect, j.now = "ID Token", c, s, s.algs, raw, e, c.now()
 	defer func() {
 		*j = jwt{signature: j.signature} // the pool keeps no token
 		jwts.Put(j)

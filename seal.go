@@ -87,8 +87,10 @@ func (s *sealer) open(sealed string) ([]byte, bool) {
 }
 
 // random is 256 bits as 43 characters that fit into a URL: a state, a nonce, a code verifier (RFC 7636 section 4.1).
-func random() string {
+func random() string { return string(appendRandom(make([]byte, 0, 43))) }
+
+func appendRandom(dst []byte) []byte {
 	var b [32]byte
 	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return base64.RawURLEncoding.AppendEncode(dst, b[:])
 }
