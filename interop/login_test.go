@@ -125,6 +125,13 @@ func (l login) client(t *testing.T, p *provider) *openid.Client {
 	return p.client(t, id, auth)
 }
 
+func TestLoginWithSpecialCharacters(t *testing.T) {
+	eachProvider(t, func(t *testing.T, p *provider) {
+		c := p.client(t, specialID, openid.ClientSecretBasic(openid.NewSecret(specialSecret)))
+		logIn(t, c, p.userAgent(), openid.AuthorizationRequest{Scope: []string{"openid"}})
+	})
+}
+
 // logIn drives a login that must succeed.
 func logIn(t *testing.T, c *openid.Client, ua *userAgent, r openid.AuthorizationRequest) (*openid.Tokens, *http.Request) {
 	t.Helper()

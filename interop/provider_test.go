@@ -16,6 +16,10 @@ import (
 const (
 	redirectURI = "http://127.0.0.1/callback" // nobody listens there: the user agent stops before it
 	returnURI   = "http://127.0.0.1/bye"
+
+	// The client that every provider knows from the start has the characters in its name that RFC 6749 section 2.3.1 wants encoded.
+	specialID     = "an app+1%"
+	specialSecret = `s:e c+r%t&=/?"`
 )
 
 // provider is somebody who was not written together with our client.
@@ -32,13 +36,18 @@ func eachProvider(t *testing.T, test func(t *testing.T, p *provider)) {
 	t.Run("oidc-provider", func(t *testing.T) {
 		test(t, &provider{issuer: oidcProviderIssuer(t), pages: true, ed25519: true})
 	})
-	scopes := []string{"api:read"}
+	cfg := openidtest.Config{
+		Scopes:  []string{"api:read"},
+		Clients: []openidtest.Client{{ID: specialID, Secret: specialSecret, RedirectURIs: []string{redirectURI}}},
+	}
 	t.Run("openidtest with pages", func(t *testing.T) {
-		op := openidtest.New(t, openidtest.Config{Scopes: scopes, Log: t.Logf})
+		cfg.Log = t.Logf
+		op := openidtest.New(t, cfg)
 		test(t, &provider{issuer: op.Issuer(), pages: true})
 	})
 	t.Run("openidtest without pages over TLS", func(t *testing.T) {
-		op := openidtest.New(t, openidtest.Config{Scopes: scopes, Log: t.Logf, TLS: true, AutoApprove: "alice"})
+		cfg.Log, cfg.TLS, cfg.AutoApprove = t.Logf, true, "alice"
+		op := openidtest.New(t, cfg)
 		test(t, &provider{issuer: op.Issuer(), transport: op.Client().Transport})
 	})
 }

@@ -19,6 +19,8 @@ const configuration = {
     ],
   },
   enabledJWA: { idTokenSigningAlgValues: signing, clientAuthSigningAlgValues: signing },
+  // The other clients register themselves and get names without any special character.
+  clients: [{ client_id: 'an app+1%', client_secret: 's:e c+r%t&=/?"', redirect_uris: ['http://127.0.0.1/callback'] }],
   clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
   scopes: ['openid', 'offline_access', 'api:read'],
   claims: {
