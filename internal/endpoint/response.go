@@ -19,7 +19,10 @@ const maxDrain = 64 << 10
 // error is one of reading the body.
 func read(resp *http.Response, r *Request) (*Response, error) {
 	if err := checkStatus(resp, r.URL); err != nil {
-		drain(resp.Body)
+		// The body of a 101 is the naked connection: no deadline ends a read.
+		if resp.StatusCode >= 200 {
+			drain(resp.Body)
+		}
 		return nil, err
 	}
 	answer := &Response{Status: resp.StatusCode, Header: resp.Header}
