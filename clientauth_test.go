@@ -128,3 +128,10 @@ func TestAssertion(t *testing.T) {
 		seen[claims.Jti] = true
 	}
 }
+
+func TestEncodeForm(t *testing.T) {
+	form := url.Values{"b": {"1", "&=%+ ü"}, "a b": {""}, "z": nil, "c": {strings.Repeat("/", 100)}}
+	if got := encodeForm(form); got != form.Encode() {
+		t.Errorf("got %s, want %s", got, form.Encode())
+	}
+}

@@ -179,7 +179,7 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 		return nil, err
 	}
 	sent := time.Now()
-	res, err := c.exchange(ctx, "token", &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: r.Form.Encode(), Accept: jsonMediaTypes})
+	res, err := c.exchange(ctx, "token", &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: jsonMediaTypes})
 	if err != nil {
 		return nil, err
 	}
