@@ -22,9 +22,13 @@ const (
 	specialSecret = `s:e c+r%t&=/?"`
 )
 
+var (
+	scopes  = []string{"api:read"}
+	clients = []openidtest.Client{{ID: specialID, Secret: specialSecret, RedirectURIs: []string{redirectURI}}}
+)
+
 // provider is somebody who was not written together with our client.
 type provider struct {
-	name      string
 	issuer    string
 	transport http.RoundTripper // nil: the default one, over plain http
 	pages     bool              // there is somebody to ask, who can say no
@@ -33,22 +37,21 @@ type provider struct {
 
 // eachProvider runs a test against all of them. What needs Node.js says so by itself.
 func eachProvider(t *testing.T, test func(t *testing.T, p *provider)) {
+	eachWithPages(t, test)
+	t.Run("openidtest without pages over TLS", func(t *testing.T) {
+		op := openidtest.New(t, openidtest.Config{Scopes: scopes, Clients: clients, Log: t.Logf, TLS: true, AutoApprove: "alice"})
+		test(t, &provider{issuer: op.Issuer(), transport: op.Client().Transport})
+	})
+}
+
+// eachWithPages leaves out the provider where nobody is asked.
+func eachWithPages(t *testing.T, test func(t *testing.T, p *provider)) {
 	t.Run("oidc-provider", func(t *testing.T) {
 		test(t, &provider{issuer: oidcProviderIssuer(t), pages: true, ed25519: true})
 	})
-	cfg := openidtest.Config{
-		Scopes:  []string{"api:read"},
-		Clients: []openidtest.Client{{ID: specialID, Secret: specialSecret, RedirectURIs: []string{redirectURI}}},
-	}
 	t.Run("openidtest with pages", func(t *testing.T) {
-		cfg.Log = t.Logf
-		op := openidtest.New(t, cfg)
+		op := openidtest.New(t, openidtest.Config{Scopes: scopes, Clients: clients, Log: t.Logf})
 		test(t, &provider{issuer: op.Issuer(), pages: true})
-	})
-	t.Run("openidtest without pages over TLS", func(t *testing.T) {
-		cfg.Log, cfg.TLS, cfg.AutoApprove = t.Logf, true, "alice"
-		op := openidtest.New(t, cfg)
-		test(t, &provider{issuer: op.Issuer(), transport: op.Client().Transport})
 	})
 }
 

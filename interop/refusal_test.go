@@ -28,10 +28,7 @@ func refusedByUs(t *testing.T, err error, document, check string) {
 }
 
 func TestDeniedLogin(t *testing.T) {
-	eachProvider(t, func(t *testing.T, p *provider) {
-		if !p.pages {
-			return // nobody is asked
-		}
+	eachWithPages(t, func(t *testing.T, p *provider) {
 		for _, mode := range []string{"query", "form_post"} {
 			t.Run(mode, func(t *testing.T) {
 				c, ua := p.confidential(t), p.userAgent()
