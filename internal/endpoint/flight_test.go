@@ -1,0 +1,123 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestFlightRunsOnceForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f Flight[int]
+		var runs atomic.Int32
+		fn := func(context.Context) (int, error) {
+			time.Sleep(time.Second)
+			return int(runs.Add(1)), nil
+		}
+		for round := 1; round <= 2; round++ {
+			var wg sync.WaitGroup
+			for range 100 {
+				wg.Go(func() {
+					if n, err := f.Do(t.Context(), time.Minute, fn); n != round || err != nil {
+						t.Errorf("round %d: %d, %v", round, n, err)
+					}
+				})
+			}
+			wg.Wait()
+			if f.Running() {
+				t.Error("still running")
+			}
+		}
+	})
+}
+
+func TestFlightOutlivesItsFirstCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		var f Flight[any]
+		fn := func(ctx context.Context) (any, error) {
+			time.Sleep(time.Second)
+			return ctx.Value(key{}), ctx.Err()
+		}
+		first, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "first"), time.Millisecond)
+		defer cancel()
+		go func() {
+			time.Sleep(time.Microsecond)
+			if v, err := f.Do(t.Context(), time.Minute, fn); v != "first" || err != nil {
+				t.Errorf("second caller: %v, %v", v, err)
+			}
+		}()
+		if _, err := f.Do(first, time.Minute, fn); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("first caller: %v", err)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestFlightEndsAtItsOwnTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f Flight[int]
+		start := time.Now()
+		_, err := f.Do(t.Context(), 5*time.Second, func(ctx context.Context) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 5*time.Second {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
+
+func TestFlightIsNotStartedForACallerThatLeft(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var f Flight[int]
+	if _, err := f.Do(ctx, time.Second, func(context.Context) (int, error) {
+		t.Error("started")
+		return 0, nil
+	}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestPanicReachesEveryWaiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f Flight[int]
+		var wg sync.WaitGroup
+		var panics atomic.Int32
+		for range 10 {
+			wg.Go(func() {
+				defer func() {
+					if p := recover(); strings.HasPrefix(fmt.Sprint(p), "boom") {
+						panics.Add(1)
+					}
+				}()
+				f.Do(t.Context(), time.Second, func(context.Context) (int, error) {
+					time.Sleep(time.Millisecond)
+					panic("boom")
+				})
+			})
+		}
+		wg.Wait()
+		if panics.Load() != 10 {
+			t.Errorf("%d of 10 waiters saw the panic", panics.Load())
+		}
+		if n, err := f.Do(t.Context(), time.Second, func(context.Context) (int, error) { return 7, nil }); n != 7 || err != nil {
+			t.Errorf("after the panic: %d, %v", n, err)
+		}
+	})
+}
+
+func TestGoexitHangsNobody(t *testing.T) {
+	var f Flight[int]
+	if _, err := f.Do(t.Context(), time.Second, func(context.Context) (int, error) { runtime.Goexit(); return 0, nil }); err == nil {
+		t.Error("no error")
+	}
+}
