@@ -43,6 +43,15 @@ var (
 // order. The name is unescaped and good until member returns; the value aliases doc. An error of member ends the reading
 // and is returned as it is, any other error is an *[Error]. Members seen before an error are not to be trusted.
 func Object(doc []byte, member func(name []byte, v Value) error) error {
+	var found spans
+	if n, ok := plain(doc, &found); ok {
+		for _, m := range found[:n] {
+			if err := member(m.in(doc)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	return object(doc, false, member)
 }
 
@@ -116,7 +125,7 @@ func withinCaps(doc []byte) bool {
 
 // array calls element for each element of the array in doc.
 func array(doc []byte, element func(Value) error) error {
-	// Object has looked for repeated names already, and after Outer they are none of the array's business.
+	// Object has counted the elements and looked for repeated names; after Outer those are none of the array's business.
 	s := open(doc, true)
 	defer s.close()
 	if s.dec.PeekKind() != '[' {
@@ -126,9 +135,6 @@ func array(doc []byte, element func(Value) error) error {
 		return s.refuse(err)
 	}
 	for s.dec.PeekKind() != ']' {
-		if s.elements++; s.elements > MaxElements {
-			return errElements
-		}
 		v, err := s.value()
 		if err != nil {
 			return s.refuse(err)
