@@ -196,10 +196,8 @@ func TestVerifyRefuses(t *testing.T) {
 func TestKeyIsACopy(t *testing.T) {
 	secret := slices.Clone(testSecret)
 	k := must(NewSecret(secret))
-	before := k.mac(crypto.SHA256, nil, []byte("message"))
 	clear(secret)
-	after := must(NewSecret(testSecret)).mac(crypto.SHA256, nil, []byte("message"))
-	if !slices.Equal(before, after) || !k.Verify("HS256", "message", after) {
+	if !k.Verify("HS256", "message", must(NewSecret(testSecret)).mac(crypto.SHA256, nil, []byte("message"))) {
 		t.Error("the key follows its caller's slice")
 	}
 }

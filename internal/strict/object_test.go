@@ -91,11 +91,26 @@ func TestObjectAcceptsUpToTheCaps(t *testing.T) {
 		`{` + members(1000) + `}`,
 		`{"a":{` + members(998) + `},"b":0}`,
 		`{"a":[0` + strings.Repeat(",0", MaxElements-1) + `]}`,
+		// The same with bytes that only look like more, so that every value is counted.
+		`{"b":"[","a":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`,
+		`{` + members(999) + `,"b":"::"}`,
+		`{"b":"::","a":{` + members(998) + `}}`,
+		`{"b":",,","a":[0` + strings.Repeat(",0", MaxElements-1) + `]}`,
 		"\t\r\n {} \t\r\n",
 	} {
 		if err := Object([]byte(doc), ignore); err != nil {
 			t.Errorf("%.20s…: %v", doc, err)
 		}
+	}
+}
+
+func TestElementsReachTheCap(t *testing.T) {
+	count := 0
+	err := Object([]byte(`{"a":[[]`+strings.Repeat(",[]", MaxElements-1)+`]}`), func(_ []byte, v Value) error {
+		return v.Elements(func(Value) error { count++; return nil })
+	})
+	if err != nil || count != MaxElements {
+		t.Errorf("%d elements, %v", count, err)
 	}
 }
 

@@ -38,6 +38,24 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestEqualSecret(t *testing.T) {
+	for _, v := range []string{`"secret"`, `"s\u0065cret"`} {
+		if !Value(v).EqualSecret("secret") {
+			t.Errorf("%s is not equal", v)
+		}
+		for lie, s := range map[string]string{"another last byte": "secreT", "another first byte": "Secret", "shorter": "secre", "longer": "secrets", "empty": ""} {
+			if Value(v).EqualSecret(s) {
+				t.Errorf("%s: %s is equal", lie, v)
+			}
+		}
+	}
+	for lie, v := range map[string]string{"nothing": ``, "no string": `secret`, "null": `null`, "a list": `["secret"]`} {
+		if Value(v).EqualSecret("secret") || Value(v).EqualSecret("") {
+			t.Errorf("%s is equal", lie)
+		}
+	}
+}
+
 func TestBool(t *testing.T) {
 	for v, want := range map[string][2]bool{
 		`true`: {true, true}, `false`: {false, true}, `"true"`: {}, `1`: {}, `null`: {}, ``: {},
