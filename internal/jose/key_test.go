@@ -162,6 +162,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"s = the order", ec, "ES256", slices.Concat(raw[:32], order)},
 		{"ES256 cut by a byte", ec, "ES256", raw[:63]},
 		{"ES256 with a byte more", ec, "ES256", append(slices.Clone(raw), 0)},
+		{"s in 33 bytes", ec, "ES256", slices.Concat(raw[:32], []byte{0}, raw[32:])},
 		{"r and s in 33 bytes each", ec, "ES256", slices.Concat([]byte{0}, raw[:32], []byte{0}, raw[32:])},
 		{"P-384 with SHA-256 said to be ES256", must(NewKey(p384Key().Public(), "")), "ES256", p384},
 		{"P-384 with SHA-256 said to be ES384", must(NewKey(p384Key().Public(), "")), "ES384", p384},
@@ -236,7 +237,7 @@ func TestASN1(t *testing.T) {
 
 func TestAppendRawRefuses(t *testing.T) {
 	for lie, der := range map[string][]byte{
-		"nothing": {}, "a lone tag": {0x30}, "no sequence": {0x31, 0}, "an empty sequence": {0x30, 0}, "cut off": {0x30, 6, 2, 1, 1, 2, 1}, "one integer": {0x30, 3, 2, 1, 1},
+		"nothing": {}, "a lone tag": {0x30}, "no sequence": {0x31, 6, 2, 1, 1, 2, 1, 1}, "r is no integer": {0x30, 6, 3, 1, 1, 2, 1, 1}, "s is no integer": {0x30, 6, 2, 1, 1, 4, 1, 1}, "an empty sequence": {0x30, 0}, "cut off": {0x30, 6, 2, 1, 1, 2, 1}, "one integer": {0x30, 3, 2, 1, 1},
 		"three integers": {0x30, 9, 2, 1, 1, 2, 1, 1, 2, 1, 1}, "bytes behind": {0x30, 6, 2, 1, 1, 2, 1, 1, 0}, "a negative r": {0x30, 6, 2, 1, 0x80, 2, 1, 1},
 		"r = 0": {0x30, 6, 2, 1, 0, 2, 1, 1}, "an empty r": {0x30, 5, 2, 0, 2, 1, 1}, "indefinite length": {0x30, 0x80, 2, 1, 1, 2, 1, 1}, "a length of a length, cut off": {0x30, 0x81},
 		"r longer than the curve": slices.Concat([]byte{0x30, 38, 2, 33}, slices.Repeat([]byte{1}, 33), []byte{2, 1, 1}),

@@ -43,6 +43,7 @@ func TestSetSkipsKeysItCannotUse(t *testing.T) {
 		{"use is null", jwkWith("ES256", `"use":null,`), "use is not sig"},
 		{"key_ops without verify", jwkWith("ES256", `"key_ops":["sign","wrapKey"],`), "key_ops has no verify"},
 		{"key_ops is a string", jwkWith("ES256", `"key_ops":"verify",`), "key_ops has no verify"},
+		{"key_ops with a number in it", jwkWith("ES256", `"key_ops":["verify",1],`), "key_ops has no verify"},
 		{"use sig, but key_ops without verify", jwkWith("ES256", `"use":"sig","key_ops":[],`), "key_ops has no verify"},
 		{"alg of another curve", jwkWith("ES256", `"alg":"ES384",`), "alg is not one of the key's"},
 		{"alg of another type", jwkWith("ES256", `"alg":"HS256",`), "alg is not one of the key's"},
@@ -113,7 +114,7 @@ func TestSetAccepts(t *testing.T) {
 	for what, doc := range map[string]string{
 		"100 keys":                      strings.Repeat(jwkWith("Ed25519", "")+",", 99) + jwkWith("Ed25519", ""),
 		"use sig and key_ops verify":    jwkWith("ES256", `"use":"sig","key_ops":["verify"],`),
-		"a zero in front of n":          `{"kty":"RSA","e":"AAEAAQ","n":"` + leadingZero + `"}`,
+		"a zero in front of n":          `{"kty":"RSA","e":"AAAAAQAB","n":"` + leadingZero + `"}`,
 		"e = 3":                         rsaJWK(n, big.NewInt(3)),
 		"members it does not know":      jwkWith("ES256", `"x5c":["a"],"x5t#S256":"b","ext":true,`),
 		"RSA of 8192 bits":              rsaJWK(oddOf(8192), big.NewInt(65537)),
