@@ -25,7 +25,7 @@ func cause(ctx context.Context, err error) error {
 	}
 	// net/http and net/textproto quote the bytes they could not parse, which a
 	// hostile server may have filled with what we sent it.
-	if text := err.Error(); strings.Contains(text, `"`) || strings.Contains(text, "malformed") {
+	if strings.Contains(err.Error(), `"`) {
 		return &quiet{err}
 	}
 	return err
@@ -34,5 +34,5 @@ func cause(ctx context.Context, err error) error {
 // quiet keeps an error for errors.Is and errors.As, and hides its text.
 type quiet struct{ err error }
 
-func (q *quiet) Error() string { return "no valid HTTP answer" }
+func (q *quiet) Error() string { return "the exchange is not valid HTTP" }
 func (q *quiet) Unwrap() error { return q.err }

@@ -8,9 +8,8 @@ import (
 )
 
 // NewTransport returns the transport that a client without one of its own
-// should use: HTTP/2, TLS 1.2 or later, the proxy of the environment. It keeps
-// as many idle connections to one host as a busy service needs (net/http keeps
-// two and dials anew for the rest).
+// should use: HTTP/2, TLS 1.2 or later, the proxy of the environment, at most
+// 60 connections to one host.
 //
 // The deadline of the whole exchange is the client's, not the transport's: a
 // response header timeout would cost a timer per request and end nothing sooner.
@@ -24,7 +23,11 @@ func NewTransport() *http.Transport {
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    64,
+		// All connections to a host may rest (net/http keeps two and dials anew
+		// for the rest). Without the other limit each request that finds none at
+		// rest dials another, though one is about to be free.
+		MaxIdleConnsPerHost: 60,
+		MaxConnsPerHost:     60,
 		// Shorter than what servers and their load balancers commonly allow, so
 		// that it is our side that closes: a POST on a connection that the other
 		// side is just closing fails with an unknown outcome.

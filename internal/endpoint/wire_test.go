@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -68,8 +67,9 @@ func TestPostIsSentOnce(t *testing.T) {
 		{"half a chunk", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{"},
 		{"not HTTP", canary + "\r\n\r\n"},
 		{"a header that is none", "HTTP/1.1 200 OK\r\n" + canary + "\r\n\r\n"},
+		{"a first header line that goes on", "HTTP/1.1 200 OK\r\n " + canary + "\r\n\r\n"},
 		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: " + canary + "\r\n\r\n"},
-		{"headers without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 128<<10) + "\r\n\r\n"},
+		{"128 KiB of headers", strings.Replace(okJSON, "\r\n", "\r\nX: "+strings.Repeat("x", 128<<10)+"\r\n", 1)},
 	} {
 		t.Run(row.death, func(t *testing.T) {
 			u, posts := raw(t, func(conn net.Conn, n int) {
@@ -294,7 +294,5 @@ func TestFiftyCallersOpenFewConnections(t *testing.T) {
 	wg.Wait()
 	if n := conns.Load(); n > 60 {
 		t.Errorf("%d connections for 1,000 requests", n)
-	} else {
-		t.Log(fmt.Sprint(n), "connections for 1,000 requests")
 	}
 }
