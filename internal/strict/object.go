@@ -197,7 +197,7 @@ func (s *scanner) value() ([]byte, error) {
 		if start < 0 {
 			start = s.dec.InputOffset() - 1
 		}
-		if opens || s.dec.StackDepth() == outside {
+		if opens {
 			continue
 		}
 		switch in, n := s.dec.StackIndex(s.dec.StackDepth()); {
