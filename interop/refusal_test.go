@@ -40,6 +40,16 @@ func TestDeniedLogin(t *testing.T) {
 
 				ua.deny = false // the same browser may try again
 				logIn(t, c, ua, request)
+
+				ua.deny = true // logged in, and asked to agree to more
+				typed := ua.typed
+				request.Scope = append(request.Scope, "email")
+				arrived, tx = authorize(t, c, ua, request)
+				_, err = c.Callback(t.Context(), arrived, tx)
+				refused(t, err, "authorization", openid.ErrAccessDenied)
+				if ua.typed != typed {
+					t.Error("the login was denied, not the consent")
+				}
 			})
 		}
 	})
