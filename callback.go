@@ -96,10 +96,14 @@ var callbackChecks = []check[*authorizationResponse]{
 		}},
 	{"replay", "RFC 9700 §4.7, RFC 6749 §10.5",
 		func(_ context.Context, d *authorizationResponse) bool {
-			return d.tx != nil && d.c.used.first(d.tx.state, time.Now())
+			d.fresh = d.tx != nil && d.c.used.first(d.tx.state, time.Now())
+			return d.fresh
 		},
 		func(d *authorizationResponse) (string, string) {
-			return "a response that was not used before", "this one"
+			if d.fresh {
+				return "a response that was not used before", "a fresh one"
+			}
+			return "a response that was not used before", "a used one"
 		}},
 }
 

@@ -89,14 +89,15 @@ type Client struct {
 	used    usedTransactions
 	headers verifiedHeaders
 
-	idTokenRows  []check[*jwt] // tests drop rows
-	callbackRows []check[*authorizationResponse]
+	idTokenRows   []check[*jwt] // tests drop rows
+	refreshedRows []check[*jwt]
+	callbackRows  []check[*authorizationResponse]
 }
 
 // New checks cfg and makes a client. It does no I/O: the server's metadata and keys are loaded when they are first needed, so that an
 // application starts while its provider is down. All mistakes are reported at once, each as a *[ConfigError].
 func New(cfg Config) (*Client, error) {
-	c := &Client{idTokenRows: idTokenChecks, callbackRows: callbackChecks}
+	c := &Client{idTokenRows: idTokenChecks, refreshedRows: refreshedChecks, callbackRows: callbackChecks}
 	var mistakes []error
 	mistake := func(field, expected, got string) {
 		mistakes = append(mistakes, &ConfigError{field, expected, got})

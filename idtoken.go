@@ -155,32 +155,38 @@ var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
 	{"s_hash", "FAPI 1.0 Advanced §5.2.2.1",
 		func(_ context.Context, j *jwt) bool { return j.hashFits(j.claims.sHash, j.expect.state) },
 		func(j *jwt) (string, string) { return j.hashStory(j.claims.sHash, j.expect.state, "state") }},
+})
+
+// refreshedChecks follow when an ID Token came with a refresh: it must be about the same login.
+var refreshedChecks = []check[*jwt]{
 	{"same iss", "OpenID Connect Core 1.0 §12.2",
 		func(_ context.Context, j *jwt) bool {
-			return j.expect.previous == nil || j.claims.iss.Equal((*j.expect.previous.v).issuer)
+			return j.claims.iss.Equal((*j.expect.previous.v).issuer)
 		},
 		func(j *jwt) (string, string) { return j.same("iss", j.claims.iss) }},
 	{"same sub", "OpenID Connect Core 1.0 §12.2",
 		func(_ context.Context, j *jwt) bool {
-			return j.expect.previous == nil || j.claims.sub.Equal((*j.expect.previous.v).subject)
+			return j.claims.sub.Equal((*j.expect.previous.v).subject)
 		},
 		func(j *jwt) (string, string) { return j.same("sub", j.claims.sub) }},
 	{"same aud", "OpenID Connect Core 1.0 §12.2",
 		func(_ context.Context, j *jwt) bool {
-			return j.expect.previous == nil || slices.Equal(audienceList(j.claims.aud), audienceList(j.expect.previous.claim("aud")))
+			return slices.Equal(audienceList(j.claims.aud), audienceList(j.expect.previous.claim("aud")))
 		},
 		func(j *jwt) (string, string) { return j.same("aud", j.claims.aud) }},
 	{"same auth_time", "OpenID Connect Core 1.0 §12.2",
 		func(_ context.Context, j *jwt) bool {
-			if j.expect.previous == nil || j.claims.authTime == nil {
+			if j.claims.authTime == nil {
 				return true
 			}
 			now, _ := j.claims.authTime.NumericDate()
 			before, known := j.expect.previous.claim("auth_time").NumericDate()
 			return !known || now == before
 		},
-		func(j *jwt) (string, string) { return j.same("auth_time", j.claims.authTime) }},
-})
+		func(j *jwt) (string, string) {
+			return j.date(j.expect.previous.claim("auth_time")) + " as before", j.date(j.claims.authTime)
+		}},
+}
 
 // audienceIsUs: this client is meant, and nobody whom the configuration does not trust.
 func (j *jwt) audienceIsUs() bool {
@@ -287,9 +293,6 @@ func (j *jwt) hashStory(v strict.Value, of, what string) (expected, got string) 
 }
 
 func (j *jwt) same(name string, v strict.Value) (expected, got string) {
-	if j.expect.previous == nil {
-		return "no earlier ID Token", "none"
-	}
 	return shown(j.expect.previous.claim(name)) + " as before", shown(v)
 }
 
@@ -338,6 +341,11 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 	}
 	if err := judge(ctx, c, c.idTokenRows, j); err != nil {
 		return nil, err
+	}
+	if e.previous != nil {
+		if err := judge(ctx, c, c.refreshedRows, j); err != nil {
+			return nil, err
+		}
 	}
 	c.headers.keep(j.jws.Header, j.header)
 	return newIDToken(raw, j.payload, c.cfg.Issuer, j.subject, &j.claims), nil

@@ -200,7 +200,9 @@ func (l idTokenLie) tell(t *testing.T, drop string) error {
 	if l.tune != nil {
 		c = newTestClient(t, p, l.tune)
 	}
-	c.idTokenRows = slices.DeleteFunc(slices.Clone(c.idTokenRows), func(r check[*jwt]) bool { return r.name == drop })
+	dropped := func(r check[*jwt]) bool { return r.name == drop }
+	c.idTokenRows = slices.DeleteFunc(slices.Clone(c.idTokenRows), dropped)
+	c.refreshedRows = slices.DeleteFunc(slices.Clone(c.refreshedRows), dropped)
 	lie := func() {
 		p.IDToken = l.lie
 		if l.script != nil {
@@ -252,7 +254,7 @@ func TestIDTokenLies(t *testing.T) {
 
 // TestIDTokenChecksBite drops each row and wants the tests above to notice.
 func TestIDTokenChecksBite(t *testing.T) {
-	for _, row := range idTokenChecks {
+	for _, row := range slices.Concat(idTokenChecks, refreshedChecks) {
 		t.Run(row.name, func(t *testing.T) {
 			told := false
 			for _, l := range idTokenLies {
