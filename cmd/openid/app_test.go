@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	st, err := openStage(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return st
+}
+
+// visit goes to an address as alice and answers all pages of the provider.
+func visit(t *testing.T, u *userAgent, st *stage, path string) *reply {
+	t.Helper()
+	r, err := u.get(t.Context(), st.origin+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settle(t, u, st, r)
+}
+
+func settle(t *testing.T, u *userAgent, st *stage, r *reply) *reply {
+	t.Helper()
+	for {
+		var err error
+		if r, err = u.follow(t.Context(), r, st.origin); err != nil {
+			t.Fatal(err)
+		}
+		if r.location == nil {
+			return r
+		}
+		if r, err = u.get(t.Context(), r.location.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func press(t *testing.T, u *userAgent, st *stage, r *reply, action string) *reply {
+	t.Helper()
+	r, err := u.press(t.Context(), r, action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settle(t, u, st, r)
+}
+
+func says(t *testing.T, page *html.Node, texts ...string) {
+	t.Helper()
+	got := text(page)
+	for _, want := range texts {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page does not say %q:\n%s", want, got)
+		}
+	}
+}
+
+func (u *userAgent) cookie(st *stage, name string) string {
+	at, _ := url.Parse(st.origin + "/callback")
+	for _, c := range u.client.Jar.Cookies(at) {
+		if strings.HasPrefix(c.Name, name) {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+func TestThePageShowsLoginRefreshAndLogout(t *testing.T) {
+	st := newStage(t)
+	u := newUserAgent("bob", "demo")
+	home := visit(t, u, st, "/")
+	says(t, home.page, "Log in as one of these users", "alice", "Break it", "id-token-aud")
+	before := u.cookie(st, "session-honest")
+
+	in := visit(t, u, st, "/login")
+	says(t, in.page, "Bob Builder", "Verified claims", "bob@example.com", "not used yet", "4 checks", "nonce", "signature")
+	after := u.cookie(st, "session-honest")
+	if before == "" || after == "" || before == after {
+		t.Error("the session id was not renewed at the login")
+	}
+	if st.apps[honest].sessions.find(before) != nil {
+		t.Error("the session id from before the login still works")
+	}
+	if u.cookie(st, "pending-") != "" {
+		t.Error("the transaction is still in the browser")
+	}
+
+	says(t, press(t, u, st, in, "/refresh").page, "rotated 1×", "refreshed ID Token")
+	out := press(t, u, st, visit(t, u, st, "/"), "/logout")
+	says(t, out.page, "You are logged out, here and at the provider.", "logout response")
+	if s := u.cookie(st, "session-honest"); s == after || st.apps[honest].sessions.find(after) != nil {
+		t.Error("the session id was not renewed at the logout")
+	}
+}
+
+func TestThePageShowsEveryRefusalByName(t *testing.T) {
+	st := newStage(t)
+	for _, l := range lies {
+		u := newUserAgent("alice", "demo")
+		at := visit(t, u, st, "/break/"+l.name+"/login")
+		if l.from == refreshAnswer {
+			says(t, at.page, "This lie waits in the refresh")
+			at = press(t, u, st, at, "/refresh")
+		}
+		says(t, at.page, "Refused by "+l.check, "Why it matters. "+l.why, "Expected", "Got", l.falsifies)
+	}
+}
+
+func TestALoginThatFailedCanBeStartedAgain(t *testing.T) {
+	st := newStage(t)
+	u := newUserAgent("alice", "demo")
+	says(t, visit(t, u, st, "/break/id-token-nonce/login").page, "Refused by nonce")
+	says(t, visit(t, u, st, "/callback?code=stolen&state=guessed").page, "Refused by state")
+	says(t, visit(t, u, st, "/login").page, "Alice Liddell")
+}
+
+func TestTheUserSaysNo(t *testing.T) {
+	st := newStage(t)
+	u := newUserAgent("alice", "demo")
+	r, err := u.get(t.Context(), st.origin+"/login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = u.get(t.Context(), r.location.String()); err != nil {
+		t.Fatal(err)
+	}
+	f := findForm(r.page, "")
+	f.values.Set("action", "deny")
+	if r, err = u.submit(t.Context(), r, f); err != nil {
+		t.Fatal(err)
+	}
+	says(t, settle(t, u, st, r).page, "Access was denied", "access_denied")
+}
+
+func TestTwoTabsLogInAtOnce(t *testing.T) {
+	st := newStage(t)
+	u := newUserAgent("alice", "demo")
+	first, err := u.get(t.Context(), st.origin+"/login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, visit(t, u, st, "/login").page, "Alice Liddell")
+	says(t, settle(t, u, st, first).page, "Alice Liddell")
+}
+
+func TestOtherSitesCannotPress(t *testing.T) {
+	st := newStage(t)
+	u := newUserAgent("alice", "demo")
+	visit(t, u, st, "/login")
+	for _, path := range []string{"/refresh", "/logout"} {
+		for name, header := range map[string][2]string{"another origin": {"Origin", "https://attacker.example"}, "another site": {"Sec-Fetch-Site", "cross-site"}} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, st.origin+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set(header[0], header[1])
+			r, err := u.send(req, "")
+			if err != nil || r.status != http.StatusForbidden {
+				t.Errorf("%s from %s: %v %v", path, name, r, err)
+			}
+		}
+		if r := visit(t, u, st, path); r.status != http.StatusMethodNotAllowed {
+			t.Errorf("GET %s: status %d", path, r.status)
+		}
+	}
+	says(t, visit(t, u, st, "/").page, "Alice Liddell", "not used yet")
+}
+
+func TestThePageIsSelfContained(t *testing.T) {
+	st := newStage(t)
+	jar, _ := cookiejar.New(nil)
+	res, err := (&http.Client{Jar: jar}).Get(st.origin + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	page, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := res.Header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "style-src 'sha256-", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self' " + st.provider.Issuer()} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("no %q in %q", want, policy)
+		}
+	}
+	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
+		t.Errorf("policy %q", policy)
+	}
+	for _, never := range []string{"<script", "javascript:", " style=", " on[a-z]+=", "url\\(", "@import", `(src|srcset)="`, `href="(https?:)?//`} {
+		if found := regexp.MustCompile(never).Find(page); found != nil {
+			t.Errorf("the page has %q", found)
+		}
+	}
+	for _, c := range res.Cookies() {
+		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode {
+			t.Errorf("cookie %v", c)
+		}
+	}
+}
+
+func TestThePageShowsNoToken(t *testing.T) {
+	st := newStage(t)
+	u := newUserAgent("alice", "demo")
+	in := visit(t, u, st, "/login")
+	s := st.apps[honest].sessions.find(u.cookie(st, "session-honest"))
+	var page strings.Builder
+	if err := html.Render(&page, in.page); err != nil {
+		t.Fatal(err)
+	}
+	tokens := s.login.tokens
+	for name, secret := range map[string]string{"access token": tokens.AccessToken.Reveal(), "refresh token": tokens.RefreshToken.Reveal(), "ID Token": tokens.IDToken.Raw().Reveal()} {
+		if secret == "" || strings.Contains(page.String(), secret) {
+			t.Errorf("the page shows the %s", name)
+		}
+	}
+}
+
+func TestTheUserAgentNoticesAWrongPassword(t *testing.T) {
+	st := newStage(t)
+	st.users[0].Password = "wrong"
+	rep := st.once(t.Context(), nil)
+	if rep.failure == nil || !strings.Contains(rep.failure.Error(), "sign in: ") || !strings.Contains(rep.failure.Error(), "did not accept the password of alice") {
+		t.Error(rep.failure)
+	}
+}
+
+func TestSessionsAreBounded(t *testing.T) {
+	var s sessions
+	first := &session{}
+	s.renew(discarded{}, first)
+	for range maxSessions {
+		s.renew(discarded{}, &session{})
+	}
+	if len(s.byID) != maxSessions || len(s.order) != maxSessions || s.find(first.id) != nil {
+		t.Errorf("%d sessions, %d in order", len(s.byID), len(s.order))
+	}
+}
+
+func TestDemoServesUntilItIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stdout, w := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, []string{"demo"}, w, io.Discard)
+		w.Close()
+	}()
+	lines := bufio.NewScanner(stdout)
+	var said strings.Builder
+	for lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C") {
+		said.WriteString(lines.Text() + "\n")
+	}
+	for _, want := range []string{"alice    password demo", "bob      password demo"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("no %q in\n%s", want, said.String())
+		}
+	}
+	urls := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindAllString(said.String(), -1)
+	if len(urls) != 2 {
+		t.Fatalf("addresses %v", urls)
+	}
+	var client http.Client
+	for _, u := range []string{urls[0] + "/", urls[1] + "/.well-known/openid-configuration"} {
+		res, err := client.Get(u)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %v %v", u, res, err)
+		}
+		res.Body.Close()
+	}
+	cancel()
+	go io.Copy(io.Discard, stdout)
+	if code := <-done; code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+	client.CloseIdleConnections()
+	for _, u := range urls {
+		if res, err := client.Get(u); err == nil {
+			res.Body.Close()
+			t.Errorf("%s still answers", u)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// demoFlags are the flags of openid demo.
+type demoFlags struct {
+	once, lies, noBrowser bool
+	lie, output           string
+	port, providerPort    int
+}
+
+func newDemo() *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch a real login happen on this machine",
+		Long: `Watch a real login happen on this machine.
+
+Without --once it starts an OpenID Provider and a small web application that logs in at it, and opens a browser when there is one. Both listen
+on loopback addresses only and keep everything in memory.
+
+With --once it drives the login by itself: it follows the redirects, fills in the login and consent forms, refreshes the tokens and logs out.
+It prints every exchange and every check on the way.
+
+With --lie it puts an attacker with a key of its own between the application and the provider, who tells one lie. The login must fail with
+the name of the check that refused it.
+
+Exit codes:
+  0  all went well
+  1  a step failed (with --lie: the lie was refused)
+  2  a mistake in the arguments, or --once was interrupted`,
+		Example: `  openid demo
+  openid demo --once
+  openid demo --once --output json
+  openid demo --once --lie id-token-aud
+  openid demo --lies`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := f.check(cmd)
+			if err != nil {
+				return err
+			}
+			return f.run(cmd, l)
+		},
+	}
+	cmd.Flags().BoolVar(&f.once, "once", false, "drive one login without a browser and print its timeline")
+	cmd.Flags().StringVar(&f.output, "output", "text", "with --once or --lies: text or json")
+	cmd.Flags().StringVar(&f.lie, "lie", "", "with --once: tell this lie")
+	cmd.Flags().BoolVar(&f.lies, "lies", false, "list the lies")
+	cmd.Flags().IntVar(&f.port, "port", 0, "port of the application (0: any free one)")
+	cmd.Flags().IntVar(&f.providerPort, "provider-port", 0, "port of the provider (0: any free one)")
+	cmd.Flags().BoolVar(&f.noBrowser, "no-browser", false, "do not open a browser")
+	return cmd
+}
+
+// check finds mistakes in the arguments, and the lie that they name.
+func (f *demoFlags) check(cmd *cobra.Command) (*lie, error) {
+	switch {
+	case f.output != "text" && f.output != "json":
+		return nil, fmt.Errorf("--output: expected text or json, got %q", f.output)
+	case f.lies && (f.once || f.lie != ""):
+		return nil, errors.New("--lies only lists: it goes with --output alone")
+	case cmd.Flags().Changed("output") && !f.once && !f.lies:
+		return nil, errors.New("--output needs --once or --lies")
+	case cmd.Flags().Changed("lie") && !f.once:
+		return nil, errors.New("--lie needs --once; in the browser, the page has a button for every lie")
+	case !cmd.Flags().Changed("lie"):
+		return nil, nil
+	}
+	l := findLie(f.lie)
+	if l == nil {
+		return nil, fmt.Errorf("--lie: there is no lie %q: see openid demo --lies", f.lie)
+	}
+	return l, nil
+}
+
+func (f *demoFlags) run(cmd *cobra.Command, l *lie) error {
+	stdout := cmd.OutOrStdout()
+	if f.lies {
+		return failed(listLies(stdout, f.output == "json"))
+	}
+	st, err := openStage(f.port, f.providerPort)
+	if err != nil {
+		return failed(err)
+	}
+	if !f.once {
+		browser := !f.noBrowser && isTerminal(stdout) && os.Getenv("CI") == ""
+		return failed(st.serve(cmd.Context(), stdout, browser))
+	}
+	rep := st.once(cmd.Context(), l)
+	if err := st.close(); err != nil {
+		return failed(err)
+	}
+	if err := cmd.Context().Err(); err != nil {
+		return err
+	}
+	if f.output == "json" {
+		err = rep.writeJSON(stdout)
+		fmt.Fprintln(cmd.ErrOrStderr(), rep.verdict())
+	} else {
+		err = rep.writeText(stdout, isTerminal(stdout) && os.Getenv("NO_COLOR") == "")
+	}
+	if err == nil && rep.failure != nil {
+		return &failure{rep.failure, true}
+	}
+	return failed(err)
+}
+
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err: err}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func listLies(w io.Writer, asJSON bool) error {
+	if asJSON {
+		list := make([]lieJSON, len(lies))
+		for i, l := range lies {
+			list[i] = *l.json()
+		}
+		return writeJSON(w, list)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "LIE\tWHAT IT FALSIFIES\tREFUSED BY")
+	for _, l := range lies {
+		fmt.Fprintf(t, "%s\t%s\t%s of %s\n", l.name, l.falsifies, l.check, l.document)
+	}
+	return t.Flush()
+}
