@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strconv"
 
 	"filippo.io/mldsa"
 
@@ -211,10 +210,3 @@ func (k *Key) Thumbprint() string {
 	digest := sha256.Sum256(publicJWK(k.public))
 	return base64.RawURLEncoding.EncodeToString(digest[:])
 }
-
-// badSet refuses a whole JWK Set.
-func badSet(expected, got string) *Refusal {
-	return &Refusal{Check: "keys", Expected: expected, Got: got, Spec: "RFC 7517 section 5"}
-}
-
-var errTooManyKeys = badSet("at most "+strconv.Itoa(MaxKeys)+" keys", "more")

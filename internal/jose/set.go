@@ -50,6 +50,13 @@ func ParseSet(doc []byte) (*Set, error) {
 	return s, nil
 }
 
+// badSet refuses a whole JWK Set.
+func badSet(expected, got string) *Refusal {
+	return &Refusal{Check: "keys", Expected: expected, Got: got, Spec: "RFC 7517 section 5"}
+}
+
+var errTooManyKeys = badSet("at most "+strconv.Itoa(MaxKeys)+" keys", "more")
+
 // Candidates appends to dst the keys that may have signed a token with this header, at most [MaxCandidates]: keys that
 // serve alg, and with a kid only those with exactly that kid.
 func (s *Set) Candidates(dst []*Key, alg, kid string, hasKeyID bool) []*Key {
