@@ -1,6 +1,6 @@
 module github.com/openid-client/openid/interop
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/openid-client/openid v0.0.0
