@@ -44,8 +44,9 @@ type Config struct {
 	Keys [][]byte
 	// TrustedAudiences may stand in an ID Token beside this client; any other further audience is refused.
 	TrustedAudiences []string
-	// IDTokenSigningAlgs are the signature algorithms accepted for ID Tokens. Empty: those that the server's metadata lists, RS256
-	// where it lists none. HS256, HS384 and HS512 are accepted only from a client with a client secret.
+	// IDTokenSigningAlgs are the signature algorithms accepted for ID Tokens. Empty: the asymmetric ones that the server's metadata
+	// lists, RS256 where it lists none. HS256, HS384 and HS512 are accepted only when they are named here, and need a client secret:
+	// whoever learns that secret could then make ID Tokens too.
 	IDTokenSigningAlgs []string
 	// ClockTolerance is how far the two clocks may differ when times are compared: 30 s when zero, 300 s at most.
 	ClockTolerance time.Duration

@@ -98,7 +98,7 @@ var metadataChecks = []check[*metadataDocument]{
 			return len(d.algs) > 0
 		},
 		func(d *metadataDocument) (string, string) {
-			return "an algorithm that this client can verify", quoted(strings.Join(d.meta.IDTokenSigningAlgValuesSupported, " "))
+			return "an algorithm that this client accepts (HS256 and its kin only by Config.IDTokenSigningAlgs)", quoted(strings.Join(d.meta.IDTokenSigningAlgValuesSupported, " "))
 		}},
 	{"moved", "RFC 8414 §6.2",
 		// A document that suddenly names other hosts is what an intruder's would do; who really moves restarts the client.
@@ -123,11 +123,12 @@ var metadataChecks = []check[*metadataDocument]{
 		}},
 }
 
-// idTokenAlgs is the policy for ID Tokens: what the caller said, else what the server lists, else RS256 (OpenID Connect Core 1.0
-// §3.1.3.7 number 7); of these, what there can be a key for.
+// idTokenAlgs is the policy for ID Tokens: what the caller named, else the asymmetric algorithms that the server lists, else RS256
+// (OpenID Connect Core 1.0 §3.1.3.7 number 7); of these, what there can be a key for.
 func (c *Client) idTokenAlgs(m *ServerMetadata) []string {
+	named := len(c.cfg.IDTokenSigningAlgs) > 0
 	algs := c.cfg.IDTokenSigningAlgs
-	if len(algs) == 0 {
+	if !named {
 		algs = m.IDTokenSigningAlgValuesSupported
 	}
 	if len(algs) == 0 {
@@ -135,7 +136,7 @@ func (c *Client) idTokenAlgs(m *ServerMetadata) []string {
 	}
 	return slices.DeleteFunc(slices.Clone(algs), func(alg string) bool {
 		if strings.HasPrefix(alg, "HS") {
-			return c.secret == nil || !c.secret.Serves(alg)
+			return !named || c.secret == nil || !c.secret.Serves(alg)
 		}
 		return !jose.Supported(alg)
 	})

@@ -28,7 +28,7 @@ func TestMetadataLies(t *testing.T) {
 		{"D16 a token endpoint with a user", set("token_endpoint", "https://u:p@op.example/token"), "endpoints"},
 		{"D16 an endpoint with a fragment", set("authorization_endpoint", "https://op.example/a#f"), "endpoints"},
 		{"a relative endpoint", set("userinfo_endpoint", "/userinfo"), "endpoints"},
-		{"D19 only none and HS256", set("id_token_signing_alg_values_supported", []string{"none", "HS1"}), "id_token_signing_alg_values_supported"},
+		{"D19 only none and HS256", set("id_token_signing_alg_values_supported", []string{"none", "HS256"}), "id_token_signing_alg_values_supported"},
 		{"D21 PKCE without S256", set("code_challenge_methods_supported", []string{"plain"}), "code_challenge_methods_supported"},
 		{"no authorization endpoint", func(m map[string]any) { delete(m, "authorization_endpoint") }, "authorization_endpoint"},
 	} {

@@ -124,7 +124,15 @@ var idTokenLies = []idTokenLie{
 	{name: "I41 a last character with other unused bits", lie: compact(hostile.NonCanonical), check: "signature"},
 	{name: "I42 a line break in the signature", lie: compact(hostile.BreakLine), check: "signature"},
 	{name: "no signature", lie: compact(hostile.DropSignature), check: "signature"},
-	{name: "HS256 with another secret", alg: "HS256", lie: func(tok *hostile.Token) {
+	{name: "HS256 that nobody asked for", alg: "ES256", lie: func(tok *hostile.Token) {
+		tok.Header["alg"] = "HS256"
+		tok.Key = hostile.NewSecretKey("HS256", "", []byte(strings.Repeat("x", 64)))
+	}, check: "alg", script: func(_ *testing.T, p *hostile.Provider) {
+		p.Metadata = func(m map[string]any) {
+			m["id_token_signing_alg_values_supported"] = []string{"ES256", "HS256"}
+		}
+	}},
+	{name: "HS256 with another secret", alg: "HS256", tune: allowHS256, lie: func(tok *hostile.Token) {
 		tok.Key = hostile.NewSecretKey("HS256", "", []byte(strings.Repeat("x", 64)))
 	}, check: "signature"},
 
@@ -186,6 +194,8 @@ var idTokenLies = []idTokenLie{
 	{name: "refreshed with another auth_time", lie: claim("auth_time", at(-time.Hour)), check: "same auth_time", refresh: keep},
 	{name: "refreshed with another nonce", lie: claim("nonce", `"other"`), check: "nonce", refresh: keep},
 }
+
+func allowHS256(c *Config) { c.IDTokenSigningAlgs = []string{"HS256"} }
 
 func trustFriend(c *Config) { c.TrustedAudiences = []string{"friend"} }
 
@@ -284,7 +294,7 @@ func TestIDTokenTruths(t *testing.T) {
 		{name: "ES512", alg: "ES512"},
 		{name: "EdDSA", alg: "EdDSA"},
 		{name: "Ed25519", alg: "Ed25519"},
-		{name: "HS256 with the client secret", alg: "HS256"},
+		{name: "HS256 with the client secret", alg: "HS256", tune: allowHS256},
 		{name: "ML-DSA-65", alg: "ML-DSA-65"},
 		{name: "aud as an array", lie: claim("aud", `["client"]`)},
 		{name: "a trusted audience, azp is us", lie: func(tok *hostile.Token) {

@@ -13,7 +13,8 @@ func BenchmarkVerifyIDToken(b *testing.B) {
 		b.Run(alg, func(b *testing.B) {
 			p := hostile.New(b)
 			p.Alg = alg
-			c, err := New(Config{Issuer: p.Issuer, ClientID: p.ClientID, Auth: ClientSecret(NewSecret(p.ClientSecret)), HTTPClient: p.HTTPClient()})
+			c, err := New(Config{Issuer: p.Issuer, ClientID: p.ClientID, Auth: ClientSecret(NewSecret(p.ClientSecret)), HTTPClient: p.HTTPClient(),
+				IDTokenSigningAlgs: []string{alg}})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -122,7 +122,11 @@ func (l login) client(t *testing.T, p *provider) *openid.Client {
 	case "private_key_jwt":
 		auth = openid.PrivateKeyJWT(key, "the-key")
 	}
-	return p.client(t, id, auth)
+	return p.client(t, id, auth, func(c *openid.Config) {
+		if l.alg != "" {
+			c.IDTokenSigningAlgs = []string{l.alg}
+		}
+	})
 }
 
 func TestLoginWithSpecialCharacters(t *testing.T) {
