@@ -68,6 +68,10 @@ var callbackChecks = []check[*authorizationResponse]{
 			}
 			return expected, "one started " + time.Since(d.tx.created).Round(time.Second).String() + " ago"
 		}},
+}
+
+// responseChecks follow once the server's metadata is there, which nobody's response must cause to be fetched.
+var responseChecks = []check[*authorizationResponse]{
 	{"iss", "RFC 9207 §2.4",
 		func(_ context.Context, d *authorizationResponse) bool {
 			if !d.values.Has("iss") {
@@ -96,7 +100,7 @@ var callbackChecks = []check[*authorizationResponse]{
 		}},
 	{"replay", "RFC 9700 §4.7, RFC 6749 §10.5",
 		func(_ context.Context, d *authorizationResponse) bool {
-			d.fresh = d.tx != nil && d.c.used.first(d.tx.state, time.Now())
+			d.fresh = d.tx != nil && d.c.used.first(d.tx.state, time.Now(), d.values.Get("error") == "")
 			return d.fresh
 		},
 		func(d *authorizationResponse) (string, string) {
@@ -231,17 +235,21 @@ func (c *Client) callback(ctx context.Context, mode string, values url.Values, w
 	} else {
 		ctx = c.newFlow(ctx)
 	}
+	if err := judge(ctx, c, c.callbackRows, d); err != nil {
+		return nil, err
+	}
 	s, err := c.current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	d.meta = s.meta
-	if err := judge(ctx, c, c.callbackRows, d); err != nil {
+	if err := judge(ctx, c, c.responseRows, d); err != nil {
 		return nil, err
 	}
 	if code := values.Get("error"); code != "" {
-		return nil, &ResponseError{Endpoint: "authorization", Code: Code(printable(code, 64)),
-			Description: printable(values.Get("error_description"), 200), URI: printable(values.Get("error_uri"), 200)}
+		sent := []string{d.tx.state, d.tx.nonce}
+		return nil, &ResponseError{Endpoint: "authorization", Code: Code(printable(withheld(code, sent), 64)),
+			Description: printable(withheld(values.Get("error_description"), sent), 200), URI: printable(withheld(values.Get("error_uri"), sent), 200)}
 	}
 	return c.redeemCode(ctx, s, values.Get("code"), d.tx)
 }

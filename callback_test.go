@@ -24,7 +24,7 @@ type callbackLie struct {
 	check   string
 }
 
-var testKeys = [][]byte{[]byte(strings.Repeat("k", 32))}
+var testKeys = []Secret{NewSecret(strings.Repeat("k1", 16))}
 
 func setParam(name, value string) func(url.Values) {
 	return func(q url.Values) { q.Set(name, value) }
@@ -120,7 +120,9 @@ func (l callbackLie) tell(t *testing.T, drop string) (*hostile.Provider, error) 
 	t.Helper()
 	p := hostile.New(t)
 	c := newTestClient(t, p, func(cfg *Config) { cfg.Keys = testKeys })
-	c.callbackRows = slices.DeleteFunc(slices.Clone(c.callbackRows), func(r check[*authorizationResponse]) bool { return r.name == drop })
+	dropped := func(r check[*authorizationResponse]) bool { return r.name == drop }
+	c.callbackRows = slices.DeleteFunc(slices.Clone(c.callbackRows), dropped)
+	c.responseRows = slices.DeleteFunc(slices.Clone(c.responseRows), dropped)
 	p.Callback = l.lie
 	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
 	if err != nil {
@@ -165,7 +167,7 @@ func TestCallbackLies(t *testing.T) {
 }
 
 func TestCallbackChecksBite(t *testing.T) {
-	for _, row := range callbackChecks {
+	for _, row := range slices.Concat(callbackChecks, responseChecks) {
 		t.Run(row.name, func(t *testing.T) {
 			told := false
 			for _, l := range callbackLies {
@@ -263,10 +265,10 @@ func TestCallbackFormPost(t *testing.T) {
 
 func TestKeysRotate(t *testing.T) {
 	p := hostile.New(t)
-	old, fresh := []byte(strings.Repeat("o", 32)), []byte(strings.Repeat("n", 32))
-	before := newTestClient(t, p, func(cfg *Config) { cfg.Keys = [][]byte{old} })
-	after := newTestClient(t, p, func(cfg *Config) { cfg.Keys = [][]byte{fresh, old} })
-	gone := newTestClient(t, p, func(cfg *Config) { cfg.Keys = [][]byte{fresh} })
+	old, fresh := NewSecret(strings.Repeat("o1", 16)), NewSecret(strings.Repeat("n1", 16))
+	before := newTestClient(t, p, func(cfg *Config) { cfg.Keys = []Secret{old} })
+	after := newTestClient(t, p, func(cfg *Config) { cfg.Keys = []Secret{fresh, old} })
+	gone := newTestClient(t, p, func(cfg *Config) { cfg.Keys = []Secret{fresh} })
 	rawURL, tx, err := before.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
 	if err != nil {
 		t.Fatal(err)
@@ -283,16 +285,16 @@ func TestKeysRotate(t *testing.T) {
 func TestUsedTransactionsForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var u usedTransactions
-		if !u.first("a", time.Now()) || u.first("a", time.Now()) {
+		if !u.first("a", time.Now(), true) || u.first("a", time.Now(), true) {
 			t.Fatal("once is not once")
 		}
 		time.Sleep(transactionLifetime)
-		if u.first("a", time.Now()) {
+		if u.first("a", time.Now(), true) {
 			t.Error("forgotten while its transaction lives")
 		}
 		for range 3 {
 			time.Sleep(transactionLifetime + time.Second)
-			u.first("b", time.Now())
+			u.first("b", time.Now(), true)
 		}
 		if len(u.current)+len(u.last) > 2 {
 			t.Errorf("%d entries are kept for ever", len(u.current)+len(u.last))

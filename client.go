@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 const (
 	defaultClockTolerance = 30 * time.Second
 	maxClockTolerance     = 300 * time.Second
+	maxClockSkew          = 24 * time.Hour
 	userAgent             = "openid-go"
 )
 
@@ -41,7 +43,7 @@ type Config struct {
 	RedirectURI string
 	// Keys seal transactions: the first seals, all of them open, so that keys can be rotated. Each is at least 32 random bytes and is
 	// shared by all processes that serve one application. Nil: a key of this process only, which forgets pending logins at its end.
-	Keys [][]byte
+	Keys []Secret
 	// TrustedAudiences may stand in an ID Token beside this client; any other further audience is refused.
 	TrustedAudiences []string
 	// IDTokenSigningAlgs are the signature algorithms accepted for ID Tokens. Empty: the asymmetric ones that the server's metadata
@@ -50,7 +52,7 @@ type Config struct {
 	IDTokenSigningAlgs []string
 	// ClockTolerance is how far the two clocks may differ when times are compared: 30 s when zero, 300 s at most.
 	ClockTolerance time.Duration
-	// ClockSkew is added to this machine's clock: positive when it is known to be slow.
+	// ClockSkew is added to this machine's clock, positive when it is known to be slow; a day at most.
 	ClockSkew time.Duration
 	// HTTPClient lends its Transport and its Timeout (of one exchange; 30 s when zero). Redirects are never followed and cookies never
 	// kept, whatever it says. Nil: a transport of this client's own, made for many calls to few hosts.
@@ -93,12 +95,14 @@ type Client struct {
 	idTokenRows   []check[*jwt] // tests drop rows
 	refreshedRows []check[*jwt]
 	callbackRows  []check[*authorizationResponse]
+	responseRows  []check[*authorizationResponse]
 }
 
 // New checks cfg and makes a client. It does no I/O: the server's metadata and keys are loaded when they are first needed, so that an
 // application starts while its provider is down. All mistakes are reported at once, each as a *[ConfigError].
 func New(cfg Config) (*Client, error) {
-	c := &Client{idTokenRows: idTokenChecks, refreshedRows: refreshedChecks, callbackRows: callbackChecks}
+	c := &Client{idTokenRows: idTokenChecks, refreshedRows: refreshedChecks, callbackRows: callbackChecks,
+		responseRows: responseChecks}
 	var mistakes []error
 	mistake := func(field, expected, got string) {
 		mistakes = append(mistakes, &ConfigError{field, expected, got})
@@ -110,6 +114,10 @@ func New(cfg Config) (*Client, error) {
 	cfg.ClockTolerance = cmp.Or(cfg.ClockTolerance, defaultClockTolerance)
 	if cfg.ClockTolerance < 0 || cfg.ClockTolerance > maxClockTolerance {
 		mistake("ClockTolerance", "0 to "+maxClockTolerance.String(), cfg.ClockTolerance.String())
+	}
+
+	if cfg.ClockSkew.Abs() > maxClockSkew {
+		mistake("ClockSkew", "at most "+maxClockSkew.String(), cfg.ClockSkew.String())
 	}
 
 	c.http = endpoint.Client{AllowHTTP: cfg.InsecureAllowHTTP, UserAgent: userAgent}
@@ -158,8 +166,10 @@ func New(cfg Config) (*Client, error) {
 		}
 	}
 	for i, key := range cfg.Keys {
-		if len(key) < minSealKey {
-			mistake(fmt.Sprintf("Keys[%d]", i), fmt.Sprintf("at least %d random bytes", minSealKey), fmt.Sprintf("%d bytes", len(key)))
+		if k := key.Reveal(); len(k) < minSealKey {
+			mistake(fmt.Sprintf("Keys[%d]", i), fmt.Sprintf("at least %d random bytes", minSealKey), fmt.Sprintf("%d bytes", len(k)))
+		} else if strings.Count(k, k[:1]) == len(k) {
+			mistake(fmt.Sprintf("Keys[%d]", i), "random bytes", "one byte over and over")
 		}
 	}
 	c.seal = newSealer(cfg.Keys, "openid transaction", cfg.Issuer, cfg.ClientID)
@@ -210,12 +220,13 @@ func expectedOf(err error, otherwise string) string {
 	return otherwise
 }
 
-// exchange is the one way out of this package: bounded, traced, and with errors of the public type.
-func (c *Client) exchange(ctx context.Context, name string, r *endpoint.Request) (*endpoint.Response, error) {
+// exchange is the one way out of this package: bounded, traced, and with errors of the public type, in which nothing of what was sent
+// in confidence comes back.
+func (c *Client) exchange(ctx context.Context, name string, r *endpoint.Request, sent ...string) (*endpoint.Response, error) {
 	if c.cfg.Trace == nil {
 		res, err := c.http.Do(ctx, r)
 		if err != nil {
-			return nil, exchangeError(name, err)
+			return nil, exchangeError(name, err, sent)
 		}
 		return res, nil
 	}
@@ -223,7 +234,7 @@ func (c *Client) exchange(ctx context.Context, name string, r *endpoint.Request)
 	res, err := c.http.Do(ctx, r)
 	e.Duration = time.Since(e.Start)
 	if err != nil {
-		e.Err = exchangeError(name, err)
+		e.Err = exchangeError(name, err, sent)
 	} else {
 		e.Got = fmt.Sprintf("%s: %d %s, %d bytes", e.Got, res.Status, res.MediaType, len(res.Body))
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestNewReportsAllMistakes(t *testing.T) {
-	_, err := New(Config{Issuer: "http://op.example", RedirectURI: "/cb", Keys: [][]byte{nil}, ClockTolerance: 24 * time.Hour,
+	_, err := New(Config{Issuer: "http://op.example", RedirectURI: "/cb", Keys: []Secret{{}}, ClockTolerance: 24 * time.Hour,
 		IDTokenSigningAlgs: []string{"none"}, DiscoveryURL: "ftp://op.example"})
 	for _, field := range []string{"Issuer", "RedirectURI", "ClientID", "Auth", "Keys[0]", "ClockTolerance", "IDTokenSigningAlgs", "DiscoveryURL"} {
 		if err == nil || !strings.Contains(err.Error(), "Config."+field+":") {
@@ -43,6 +43,8 @@ func TestNewRefuses(t *testing.T) {
 		{"a short secret for HS256", func(c *Config) { c.Auth = ClientSecretJWT(NewSecret("short")) }, "Auth"},
 		{"no key", func(c *Config) { c.Auth = PrivateKeyJWT(nil, "") }, "Auth"},
 		{"HTTP to another machine", func(c *Config) { c.Issuer, c.InsecureAllowHTTP = "http://op.example", true }, "Issuer"},
+		{"a clock of last year", func(c *Config) { c.ClockSkew = -365 * 24 * time.Hour }, "ClockSkew"},
+		{"a key that nobody made random", func(c *Config) { c.Keys = []Secret{NewSecret(string(make([]byte, 32)))} }, "Keys[0]"},
 		{"two sources of metadata", func(c *Config) { c.DiscoveryURL, c.Metadata = "https://x.example", &ServerMetadata{Issuer: c.Issuer} }, "DiscoveryURL"},
 	} {
 		t.Run(l.name, func(t *testing.T) {
@@ -164,7 +166,7 @@ func TestTrace(t *testing.T) {
 	if got := strings.Join(exchanges, " "); got != "discovery token jwks userinfo" {
 		t.Errorf("exchanges: %s", got)
 	}
-	if checks["ID Token"] != len(idTokenChecks) || checks["authorization response"] != len(callbackChecks) || checks["UserInfo"] != 1 {
+	if checks["ID Token"] != len(idTokenChecks) || checks["authorization response"] != len(callbackChecks)+len(responseChecks) || checks["UserInfo"] != 1 {
 		t.Errorf("checks: %v", checks)
 	}
 	if len(flows) != 2 || flows[0] == "" || flows[0] == flows[1] {

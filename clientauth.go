@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,6 +29,17 @@ type AuthRequest struct {
 	Methods  []string  // token_endpoint_auth_methods_supported; empty when the server does not say
 	Now      time.Time // with Config.ClockSkew
 }
+
+// String names the endpoint and shows nothing of what is sent.
+func (r AuthRequest) String() string {
+	return "request of " + quoted(r.ClientID) + " to " + quoted(r.Endpoint)
+}
+
+// Format writes what String says, for every verb.
+func (r AuthRequest) Format(f fmt.State, _ rune) { fmt.Fprint(f, r.String()) }
+
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (r AuthRequest) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 type none struct{}
 

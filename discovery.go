@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -25,7 +26,8 @@ const (
 type server struct {
 	meta   *ServerMetadata
 	urls   [len(usedEndpoints)]*url.URL
-	algs   []string // accepted for ID Tokens
+	known  [len(usedEndpoints)]*url.URL // urls, and of an endpoint that a renewal left out the last one
+	algs   []string                     // accepted for ID Tokens
 	keys   *jwks.Cache
 	loaded time.Time
 	retry  time.Time // when a refresh may be tried
@@ -107,7 +109,7 @@ var metadataChecks = []check[*metadataDocument]{
 				return true
 			}
 			for id, u := range d.urls {
-				if old := d.old.urls[id]; u != nil && old != nil && (u.Host != old.Host || u.Scheme != old.Scheme) {
+				if old := d.old.known[id]; u != nil && old != nil && (u.Host != old.Host || u.Scheme != old.Scheme) {
 					d.wrong = endpointID(id)
 					return false
 				}
@@ -119,7 +121,10 @@ var metadataChecks = []check[*metadataDocument]{
 				return "the first document", "the first document"
 			}
 			e := usedEndpoints[d.wrong]
-			return quoted(e.of(d.old.meta)) + " or the same host as " + e.member, quoted(e.of(d.meta))
+			if d.old.known[d.wrong] == nil {
+				return "the hosts of before", "the hosts of before"
+			}
+			return "the host of " + quoted(d.old.known[d.wrong].String()) + " as " + e.member, quoted(e.of(d.meta))
 		}},
 }
 
@@ -147,7 +152,12 @@ func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) 
 	if err := judge(ctx, c, metadataChecks, d); err != nil {
 		return nil, err
 	}
-	s := &server{meta: m, urls: d.urls, algs: d.algs, loaded: time.Now()}
+	s := &server{meta: m, urls: d.urls, known: d.urls, algs: d.algs, loaded: time.Now()}
+	if old != nil {
+		for id, u := range old.known {
+			s.known[id] = cmp.Or(s.known[id], u)
+		}
+	}
 	switch u := d.urls[jwksEndpoint]; {
 	case u == nil:
 	case old != nil && old.meta.JWKSURI == m.JWKSURI:
@@ -217,11 +227,11 @@ func (c *Client) discover(ctx context.Context, old *server) (*server, error) {
 	for _, place := range places {
 		u, err := c.http.ParseURL(place)
 		if err != nil {
-			return nil, exchangeError("discovery", err)
+			return nil, exchangeError("discovery", err, nil)
 		}
 		res, err := c.exchange(ctx, "discovery", &endpoint.Request{Method: "GET", URL: u, Accept: jsonMediaTypes})
 		if err == nil && res.Status != 200 {
-			err = statusError("discovery", res)
+			err = statusError("discovery", res, nil)
 		}
 		if err != nil {
 			var refused *ResponseError

@@ -3,6 +3,7 @@ package openid
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -132,12 +133,24 @@ func (e *ExchangeError) Error() string {
 // Unwrap returns the cause, so that errors.Is(err, context.DeadlineExceeded) works.
 func (e *ExchangeError) Unwrap() error { return e.Err }
 
-func exchangeError(name string, err error) error {
+func exchangeError(name string, err error, sent []string) error {
 	var e *endpoint.Error
 	if errors.As(err, &e) {
-		return &ExchangeError{Endpoint: name, Sent: e.Sent, Status: e.Status, Expected: e.Expected, Got: e.Got, Err: e.Err}
+		return &ExchangeError{Endpoint: name, Sent: e.Sent, Status: e.Status, Expected: e.Expected, Got: withheld(e.Got, sent), Err: e.Err}
 	}
 	return &ExchangeError{Endpoint: name, Err: err}
+}
+
+// withheld blanks out what was sent in confidence, which some servers repeat in what they answer.
+func withheld(s string, sent []string) string {
+	for _, secret := range sent {
+		if len(secret) < 8 {
+			continue // too short to be told from other text
+		}
+		s = strings.ReplaceAll(s, secret, redacted)
+		s = strings.ReplaceAll(s, url.QueryEscape(secret), redacted)
+	}
+	return s
 }
 
 // quoted makes what came from outside fit for a message: cut, escaped, in quotes.

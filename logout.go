@@ -16,6 +16,9 @@ import (
 func (c *Client) LogoutURL(ctx context.Context, t *IDToken, returnTo string) (string, Transaction, error) {
 	tx := &transaction{purpose: "logout", flow: random()[:12], state: random(), redirectURI: returnTo, created: time.Now()}
 	ctx = c.withFlow(ctx, tx.flow)
+	if err := c.own("", t); err != nil {
+		return "", "", err
+	}
 	s, err := c.current(ctx)
 	if err != nil {
 		return "", "", err

@@ -13,7 +13,8 @@ type RefreshToken struct {
 	// Previous are the tokens to refresh. What the answer leaves out is carried over from them: the refresh token, the scope, the ID
 	// Token. An ID Token in the answer must be about the same login (OpenID Connect Core 1.0 section 12.2).
 	Previous *Tokens
-	// Token replaces Previous.RefreshToken, for callers that kept nothing else.
+	// Token replaces Previous.RefreshToken, for callers that kept nothing else. Without Previous nobody knows whose login this is, so that
+	// an ID Token in the answer is not looked at and Tokens.IDToken stays nil.
 	Token Secret
 	// Scope asks for less than was granted; nil for the same.
 	Scope []string
@@ -33,6 +34,11 @@ func (g RefreshToken) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 	if token.IsEmpty() {
 		return nil, errors.New("openid: RefreshToken: there is no refresh token (was offline_access asked for?)")
 	}
+	if g.Previous != nil {
+		if err := c.own(g.Previous.issuer, g.Previous.IDToken); err != nil {
+			return nil, err
+		}
+	}
 	s, err := c.current(ctx)
 	if err != nil {
 		return nil, err
@@ -41,12 +47,9 @@ func (g RefreshToken) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 	if len(g.Scope) > 0 {
 		form.Set("scope", strings.Join(g.Scope, " "))
 	}
-	e := expectation{idToken: idTokenOptional}
-	if g.Previous != nil {
-		e.previous = g.Previous.IDToken
-		if e.previous == nil {
-			e.idToken = idTokenIgnored // it was plain OAuth
-		}
+	var e expectation
+	if g.Previous != nil && g.Previous.IDToken != nil {
+		e.idToken, e.previous = idTokenOptional, g.Previous.IDToken
 	}
 	t, err := c.requestTokens(ctx, s, form, e)
 	if err != nil {

@@ -28,17 +28,17 @@ type sealKey struct {
 }
 
 // newSealer derives the keys. Without any it makes one that lives as long as the process.
-func newSealer(keys [][]byte, purpose, issuer, clientID string) *sealer {
+func newSealer(keys []Secret, purpose, issuer, clientID string) *sealer {
 	if len(keys) == 0 {
 		fresh := make([]byte, minSealKey)
 		rand.Read(fresh)
-		keys = [][]byte{fresh}
+		keys = []Secret{NewSecret(string(fresh))}
 	}
 	s := new(sealer)
 	for _, key := range keys {
 		// The lengths keep "ab"+"c" and "a"+"bc" apart.
 		info := purpose + "\x00" + string(appendString(appendString(nil, issuer), clientID))
-		derived, err := hkdf.Key(sha256.New, key, nil, info, 32+keyIDLength)
+		derived, err := hkdf.Key(sha256.New, []byte(key.Reveal()), nil, info, 32+keyIDLength)
 		if err != nil {
 			continue // the key is too short for FIPS 140 mode; New has already said so
 		}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ import (
 // TestNothingPrintsASecret prints whatever a program holds in every way it might.
 func TestNothingPrintsASecret(t *testing.T) {
 	p := hostile.New(t)
-	keys := [][]byte{[]byte(strings.Repeat(hostile.Canary, 8))}
+	keys := []Secret{NewSecret(strings.Repeat(hostile.Canary, 8))}
 	p.TokenResponse = func(m map[string]any) { m["vendor_secret"] = hostile.Canary }
 	c := newTestClient(t, p, func(cfg *Config) { cfg.Keys = keys })
 	tokens, err := logIn(t, c, p)
@@ -34,18 +36,20 @@ func TestNothingPrintsASecret(t *testing.T) {
 		secret  Secret
 		auth    ClientAuth
 		client  *Client
+		config  Config
 		info    UserInfo
 		Public  Secret
 	}
-	held := caller{*tokens, tokens, *tokens.IDToken, tokens.AccessToken, c.cfg.Auth, c, *info, tokens.RefreshToken}
+	held := caller{*tokens, tokens, *tokens.IDToken, tokens.AccessToken, c.cfg.Auth, c, Config{Issuer: p.Issuer, Auth: c.cfg.Auth, Keys: keys}, *info, tokens.RefreshToken}
 	public := Config{Issuer: p.Issuer, Auth: c.cfg.Auth, Keys: keys}
+	request := AuthRequest{Header: http.Header{"Authorization": {hostile.Canary}}, Form: url.Values{"code": {hostile.Canary}}}
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
 	logger.Info("x", "tokens", tokens, "secret", tokens.AccessToken, "id", tokens.IDToken, "held", held)
 	text := slog.New(slog.NewTextHandler(&log, nil))
 	text.Info("x", "tokens", tokens, "secret", tokens.AccessToken, "id", tokens.IDToken, "held", held)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, v := range []any{tokens, *tokens, tokens.AccessToken, &tokens.AccessToken, tokens.IDToken, *tokens.IDToken, info, held, &held, c, c.cfg, c.cfg.Auth, public, &public} {
+		for _, v := range []any{tokens, *tokens, tokens.AccessToken, &tokens.AccessToken, tokens.IDToken, *tokens.IDToken, info, held, &held, c, c.cfg, c.cfg.Auth, public, &public, request, &request} {
 			fmt.Fprintf(&log, verb, v)
 		}
 	}

@@ -2,6 +2,7 @@ package openid
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -20,6 +21,7 @@ const maxExpiresIn = 10 * 365 * 24 * 60 * 60
 // tokenResponse is the token endpoint's answer, under judgement (RFC 6749 section 5.1).
 type tokenResponse struct {
 	expect                                                            expectation
+	sent                                                              []string // in confidence
 	access, kindOf, expiresIn, refresh, scope, idToken, err, why, uri strict.Value
 	extra                                                             map[string]json.RawMessage
 }
@@ -41,11 +43,11 @@ var tokenResponseChecks = []check[*tokenResponse]{
 			s, _ := d.kindOf.Text()
 			return strings.EqualFold(s, "Bearer")
 		},
-		func(d *tokenResponse) (string, string) { return `"Bearer"`, shown(d.kindOf) }},
+		func(d *tokenResponse) (string, string) { return `"Bearer"`, brief(d.kindOf) }},
 	{"expires_in", "RFC 6749 §5.1",
 		func(_ context.Context, d *tokenResponse) bool { _, ok := d.lifetime(); return ok },
 		func(d *tokenResponse) (string, string) {
-			return "nothing, or 0 to " + strconv.Itoa(maxExpiresIn) + " seconds", shown(d.expiresIn)
+			return "nothing, or 0 to " + strconv.Itoa(maxExpiresIn) + " seconds", brief(d.expiresIn)
 		}},
 	{"refresh_token", "RFC 6749 §5.1, §A.17",
 		func(_ context.Context, d *tokenResponse) bool {
@@ -97,6 +99,14 @@ func kindOf(v strict.Value) string {
 	return string(v)
 }
 
+// brief shows what is too short to be a token.
+func brief(v strict.Value) string {
+	if len(v) > 20 {
+		return kindOf(v)
+	}
+	return shown(v)
+}
+
 // lifetime also takes a number in quotes, which some servers send.
 func (d *tokenResponse) lifetime() (seconds int64, ok bool) {
 	if d.expiresIn == nil {
@@ -146,8 +156,8 @@ func (d *tokenResponse) read(body []byte) error {
 
 // statusError tells a refusal from an answer that says nothing: a 4xx is a refusal whatever its body, and so is every answer whose body
 // names an error (RFC 6749 section 5.2).
-func statusError(name string, res *endpoint.Response) error {
-	var d tokenResponse
+func statusError(name string, res *endpoint.Response, sent []string) error {
+	d := tokenResponse{sent: sent}
 	if len(res.Body) > 0 && d.read(res.Body) == nil && d.err != nil {
 		return d.refusal(name, res.Status)
 	}
@@ -164,7 +174,34 @@ func (d *tokenResponse) refusal(name string, status int) error {
 	}
 	why, _ := d.why.Text()
 	uri, _ := d.uri.Text()
-	return &ResponseError{Endpoint: name, Status: status, Code: Code(printable(code, 64)), Description: printable(why, 200), URI: printable(uri, 200)}
+	return &ResponseError{Endpoint: name, Status: status, Code: Code(printable(withheld(code, d.sent), 64)),
+		Description: printable(withheld(why, d.sent), 200), URI: printable(withheld(uri, d.sent), 200)}
+}
+
+// publicParameters of a token request may stand in an error.
+var publicParameters = []string{"client_assertion_type", "client_id", "grant_type", "redirect_uri", "scope"}
+
+// confidential lists what a request carries that nobody else may see.
+func confidential(r *AuthRequest) []string {
+	secrets := make([]string, 0, 4)
+	for name, values := range r.Form {
+		if !slices.Contains(publicParameters, name) {
+			secrets = append(secrets, values...)
+		}
+	}
+	for _, v := range r.Header["Authorization"] {
+		scheme, credentials, _ := strings.Cut(v, " ")
+		secrets = append(secrets, credentials)
+		if scheme == "Basic" {
+			if pair, err := base64.StdEncoding.DecodeString(credentials); err == nil {
+				_, encoded, _ := strings.Cut(string(pair), ":")
+				if secret, err := url.QueryUnescape(encoded); err == nil {
+					secrets = append(secrets, secret)
+				}
+			}
+		}
+	}
+	return secrets
 }
 
 // requestTokens sends one token request and judges what comes back.
@@ -178,15 +215,16 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 	if err := c.cfg.Auth.Authenticate(ctx, &r); err != nil {
 		return nil, err
 	}
-	sent := time.Now()
-	res, err := c.exchange(ctx, "token", &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: jsonMediaTypes})
+	sent := confidential(&r)
+	began := time.Now()
+	res, err := c.exchange(ctx, "token", &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: jsonMediaTypes}, sent...)
 	if err != nil {
 		return nil, err
 	}
 	if res.Status != http.StatusOK {
-		return nil, statusError("token", res)
+		return nil, statusError("token", res, sent)
 	}
-	d := &tokenResponse{expect: e}
+	d := &tokenResponse{expect: e, sent: sent}
 	if err := d.read(res.Body); err != nil {
 		return nil, &ExchangeError{Endpoint: "token", Sent: true, Status: res.Status, Expected: "a token response", Got: "something else", Err: err}
 	}
@@ -196,20 +234,20 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 	if err := judge(ctx, c, tokenResponseChecks, d); err != nil {
 		return nil, err
 	}
-	return c.takeTokens(ctx, s, d, sent)
+	return c.takeTokens(ctx, s, d, began)
 }
 
 // takeTokens turns a judged response into Tokens, the ID Token verified.
-func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, sent time.Time) (*Tokens, error) {
+func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, began time.Time) (*Tokens, error) {
 	access, _ := d.access.Text()
 	refresh, _ := d.refresh.Text()
-	t := &Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: "Bearer"}
+	t := &Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: "Bearer", issuer: c.cfg.Issuer}
 	if len(d.extra) > 0 {
 		t.extra = func() map[string]json.RawMessage { return d.extra }
 	}
 	if d.expiresIn != nil {
 		seconds, _ := d.lifetime()
-		t.Expiry = sent.Add(time.Duration(seconds) * time.Second)
+		t.Expiry = began.Add(time.Duration(seconds) * time.Second)
 	}
 	if scope, ok := d.scope.Text(); ok {
 		t.Scope = strings.Fields(scope)

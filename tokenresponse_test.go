@@ -39,6 +39,8 @@ var tokenResponseLies = []struct {
 	{"DPoP though none was asked", member2("token_type", `"DPoP"`), "token_type"},
 	{"T09 expires_in negative", member2("expires_in", `-4294967000`), "expires_in"},
 	{"expires_in beyond ten years", member2("expires_in", `1e12`), "expires_in"},
+	{"token_type a secret", func(m map[string]any) { m["token_type"] = m["access_token"] }, "token_type"},
+	{"expires_in a secret", func(m map[string]any) { m["expires_in"] = m["access_token"] }, "expires_in"},
 	{"expires_in a word", member2("expires_in", `"soon"`), "expires_in"},
 	{"refresh_token an object", member2("refresh_token", `{}`), "refresh_token"},
 	{"refresh_token empty", member2("refresh_token", `""`), "refresh_token"},
@@ -110,7 +112,11 @@ func TestTokenEndpointTroubles(t *testing.T) {
 		r.ParseForm()
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(400)
-		json.NewEncoder(w).Encode(map[string]string{"error": "invalid_grant", "error_description": "no", "debug": r.PostForm.Encode() + r.Header.Get("Authorization")})
+		user, secret, _ := r.BasicAuth()
+		unescaped, _ := url.QueryUnescape(secret)
+		json.NewEncoder(w).Encode(map[string]string{"error": "invalid_grant",
+			"error_description": "the code " + r.PostForm.Get("code") + " of " + user + " with " + unescaped + " and " + r.Header.Get("Authorization"),
+			"error_uri":         "https://op.example/?" + r.PostForm.Encode(), "debug": r.PostForm.Encode()})
 	}
 	for _, l := range []struct {
 		name  string

@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,7 +23,8 @@ type Tokens struct {
 	IDToken      *IDToken  // non-nil when openid was asked for
 	AppState     string    // [AuthorizationRequest].AppState
 
-	extra func() map[string]json.RawMessage // a function is what no verb of fmt looks into
+	issuer string                            // where they come from, and the only place they may go
+	extra  func() map[string]json.RawMessage // a function is what no verb of fmt looks into
 }
 
 // Extra returns a member of the token response that this package does not know, as it stood there; nil when there is none. It may be
@@ -73,7 +75,7 @@ func (t *Tokens) MarshalBinary() ([]byte, error) {
 		rawID, payload, issuer = (*t.IDToken.v).raw, string((*t.IDToken.v).payload), (*t.IDToken.v).issuer
 	}
 	b := encodeRecord(tokensVersion, t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Type, strings.Join(t.Scope, " "), expiry, t.AppState,
-		rawID, payload, issuer)
+		rawID, payload, cmp.Or(issuer, t.issuer))
 	var names []string
 	if t.extra != nil {
 		names = slices.Sorted(maps.Keys(t.extra()))
@@ -93,7 +95,7 @@ func (t *Tokens) UnmarshalBinary(b []byte) error {
 	if err := decodeRecord(b, tokensVersion, head...); err != nil {
 		return err
 	}
-	u := Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: kind, Scope: strings.Fields(scope), AppState: appState}
+	u := Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: kind, Scope: strings.Fields(scope), AppState: appState, issuer: issuer}
 	if expiry != "" {
 		ms, err := strconv.ParseInt(expiry, 10, 64)
 		if err != nil {

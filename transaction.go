@@ -63,8 +63,8 @@ func (c *Client) pick(purpose, state string, pending []Transaction) *transaction
 	return found
 }
 
-// usedTransactions remembers the states that were redeemed, for as long as their transactions could be: two generations, each as long
-// as a transaction lives. It grows with completed logins only, 16 bytes each.
+// usedTransactions remembers the states whose code was redeemed, for as long as their transactions could be: two generations, each as
+// long as a transaction lives. An error response is not remembered: nothing can be redeemed with it, and it costs a stranger nothing.
 type usedTransactions struct {
 	mu            sync.Mutex
 	current, last map[[16]byte]struct{}
@@ -73,9 +73,9 @@ type usedTransactions struct {
 
 const maxUsedTransactions = 1 << 20
 
-// first reports whether state is seen for the first time. When the memory is full it reports false: better a login that must be
+// first reports whether state was not redeemed before, and remembers it if it is now. When the memory is full it reports false: better a login that must be
 // repeated than one that is accepted twice.
-func (u *usedTransactions) first(state string, now time.Time) bool {
+func (u *usedTransactions) first(state string, now time.Time, redeemed bool) bool {
 	sum := sha256.Sum256([]byte(state))
 	key := [16]byte(sum[:])
 	u.mu.Lock()
@@ -88,6 +88,8 @@ func (u *usedTransactions) first(state string, now time.Time) bool {
 	if seen || seenBefore || len(u.current) >= maxUsedTransactions {
 		return false
 	}
-	u.current[key] = struct{}{}
+	if redeemed {
+		u.current[key] = struct{}{}
+	}
 	return true
 }

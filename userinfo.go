@@ -58,6 +58,18 @@ var userInfoChecks = []check[*userInfoDocument]{
 		}},
 }
 
+// own refuses tokens of another issuer before anything of them leaves: in an application with several providers, the wrong client is one
+// slip away.
+func (c *Client) own(issuer string, t *IDToken) error {
+	if t != nil {
+		issuer = (*t.v).issuer
+	}
+	if issuer == "" || issuer == c.cfg.Issuer {
+		return nil
+	}
+	return &VerificationError{Document: "tokens", Check: "issuer", Expected: quoted(c.cfg.Issuer), Got: quoted(issuer), Spec: "RFC 9700 §4.4"}
+}
+
 // UserInfo asks the UserInfo endpoint for the claims of the user who logged in. The answer must be about the subject of t's ID Token;
 // without an ID Token there is nobody to compare with, which is an error.
 //
@@ -68,6 +80,9 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 		return nil, &VerificationError{Document: "UserInfo", Check: "sub", Expected: "tokens with an ID Token to compare with", Got: "none",
 			Spec: "OpenID Connect Core 1.0 §5.3.2"}
 	}
+	if err := c.own(t.issuer, t.IDToken); err != nil {
+		return nil, err
+	}
 	s, err := c.current(ctx)
 	if err != nil {
 		return nil, err
@@ -76,13 +91,14 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 	if err != nil {
 		return nil, err
 	}
+	access := t.AccessToken.Reveal()
 	res, err := c.exchange(ctx, "userinfo", &endpoint.Request{Method: http.MethodGet, URL: u, Accept: jsonMediaTypes,
-		Header: http.Header{"Authorization": {"Bearer " + t.AccessToken.Reveal()}}})
+		Header: http.Header{"Authorization": {"Bearer " + access}}}, access)
 	if err != nil {
 		return nil, err
 	}
 	if res.Status != http.StatusOK {
-		return nil, statusError("userinfo", res)
+		return nil, statusError("userinfo", res, []string{access})
 	}
 	d := &userInfoDocument{token: t.IDToken}
 	err = strict.Object(res.Body, func(name []byte, v strict.Value) error {

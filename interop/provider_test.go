@@ -130,11 +130,10 @@ func (p *provider) client(t *testing.T, id string, auth openid.ClientAuth, chang
 		ClientID:          id,
 		Auth:              auth,
 		RedirectURI:       redirectURI,
-		Keys:              [][]byte{make([]byte, 32)},
+		Keys:              []openid.Secret{openid.NewSecret(rand.Text() + rand.Text())},
 		HTTPClient:        &http.Client{Transport: p.transport, Timeout: 10 * time.Second},
 		InsecureAllowHTTP: p.transport == nil,
 	}
-	rand.Read(cfg.Keys[0])
 	for _, c := range change {
 		c(&cfg)
 	}

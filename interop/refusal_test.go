@@ -91,8 +91,8 @@ func TestWrongSecret(t *testing.T) {
 func TestReplayedCallback(t *testing.T) {
 	eachProvider(t, func(t *testing.T, p *provider) {
 		id, secret := p.register(t, registration{})
-		key := []byte("32 bytes that two processes share")
-		share := func(cfg *openid.Config) { cfg.Keys = [][]byte{key} }
+		key := openid.NewSecret("32 bytes that two processes share")
+		share := func(cfg *openid.Config) { cfg.Keys = []openid.Secret{key} }
 		auth := openid.ClientSecret(openid.NewSecret(secret))
 		one, other := p.client(t, id, auth, share), p.client(t, id, auth, share)
 		arrived, tx := authorize(t, one, p.userAgent(), openid.AuthorizationRequest{Scope: []string{"openid"}})

@@ -16,7 +16,7 @@ func main() {
 		ClientID:    "web",
 		Auth:        openid.ClientSecret(openid.NewSecret(os.Getenv("CLIENT_SECRET"))),
 		RedirectURI: "https://app.example/callback",
-		Keys:        [][]byte{[]byte(os.Getenv("KEY"))}, // at least 32 random bytes
+		Keys:        []openid.Secret{openid.NewSecret(os.Getenv("KEY"))}, // at least 32 random bytes
 	})
 	if err != nil {
 		log.Fatal(err)

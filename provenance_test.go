@@ -1,0 +1,113 @@
+package openid
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+// TestTokensOfAnotherIssuerStayHere: the wrong client for the tokens in hand is told nothing.
+func TestTokensOfAnotherIssuerStayHere(t *testing.T) {
+	honest, evil := hostile.New(t), hostile.New(t)
+	c, wrong := newTestClient(t, honest), newTestClient(t, evil)
+	tokens, err := logIn(t, c, honest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := tokens.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded := new(Tokens)
+	if err := loaded.UnmarshalBinary(stored); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := logIn(t, c, honest, func(r *AuthorizationRequest) { r.Scope = []string{"offline_access"} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, k := range map[string]*Tokens{"fresh": tokens, "stored": loaded, "without an ID Token": plain} {
+		if _, err := wrong.Refresh(t.Context(), k); refusedBy(err) != "issuer" {
+			t.Errorf("%s: refresh: %v", name, err)
+		}
+		if k.IDToken == nil {
+			continue
+		}
+		if _, err := wrong.UserInfo(t.Context(), k); refusedBy(err) != "issuer" {
+			t.Errorf("%s: UserInfo: %v", name, err)
+		}
+		if _, _, err := wrong.LogoutURL(t.Context(), k.IDToken, ""); refusedBy(err) != "issuer" {
+			t.Errorf("%s: logout: %v", name, err)
+		}
+	}
+	if n := evil.Count(""); n != 0 {
+		t.Errorf("%d requests to the wrong server", n)
+	}
+}
+
+// TestForgedCallbackCausesNoRequest: whoever has no login under way is refused before anything is fetched.
+func TestForgedCallbackCausesNoRequest(t *testing.T) {
+	p := hostile.New(t)
+	_, err := newTestClient(t, p).Callback(t.Context(), httpGet("https://app.example/cb?code=x&state=y"), "forged")
+	if refusedBy(err) != "state" || p.Count("") != 0 {
+		t.Errorf("%v after %d requests", err, p.Count(""))
+	}
+}
+
+// TestErrorResponsesFillNoMemory: refusing consent costs a stranger nothing, so nothing is kept of it; it does not make room for a replay.
+func TestErrorResponsesFillNoMemory(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := p.Authorize(rawURL)
+	q := good.URL.Query()
+	refused := url.Values{"error": {"access_denied"}, "state": q["state"], "iss": q["iss"]}
+	for range 2 {
+		if _, err := c.CallbackValues(t.Context(), "query", refused, tx); err == nil || refusedBy(err) != "" {
+			t.Errorf("got %v, want what the server said", err)
+		}
+	}
+	if len(c.used.current) != 0 {
+		t.Error("an error response is remembered")
+	}
+	if _, err := c.Callback(t.Context(), good, tx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.CallbackValues(t.Context(), "query", refused, tx); refusedBy(err) != "replay" {
+		t.Errorf("an error for a login that is over: %v", err)
+	}
+}
+
+// TestMetadataMovesInNoTwoSteps: leaving an endpoint out does not make its host forgotten.
+func TestMetadataMovesInNoTwoSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := hostile.Pipe(t)
+		c := newTestClient(t, p)
+		renew := func(lie func(map[string]any)) *ServerMetadata {
+			t.Helper()
+			p.Change(func() { p.Metadata = lie })
+			time.Sleep(2 * metadataAge)
+			c.Metadata(t.Context())
+			synctest.Wait()
+			m, err := c.Metadata(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		renew(nil)
+		if m := renew(func(m map[string]any) { delete(m, "token_endpoint") }); m.TokenEndpoint != "" {
+			t.Fatal("the first step was not taken")
+		}
+		if m := renew(func(m map[string]any) { m["token_endpoint"] = "https://evil.example/token" }); strings.Contains(m.TokenEndpoint, "evil") {
+			t.Error("the endpoint moved in two steps")
+		}
+	})
+}
