@@ -103,7 +103,10 @@ func TestThePageShowsLoginRefreshAndLogout(t *testing.T) {
 		t.Error("the transaction is still in the browser")
 	}
 
-	says(t, press(t, u, st, in, "/refresh").page, "rotated 1×", "refreshed ID Token")
+	again := press(t, u, st, in, "/refresh")
+	says(t, again.page, "rotated 1×", "refreshed ID Token")
+	// The provider revokes everything when a rotated token is used again, so the second refresh shows that the first was kept.
+	says(t, press(t, u, st, again, "/refresh").page, "rotated 2×")
 	out := press(t, u, st, visit(t, u, st, "/"), "/logout")
 	says(t, out.page, "You are logged out, here and at the provider.", "logout response")
 	if s := u.cookie(st, "session-honest"); s == after || st.apps[honest].sessions.find(after) != nil {
@@ -127,9 +130,29 @@ func TestThePageShowsEveryRefusalByName(t *testing.T) {
 func TestALoginThatFailedCanBeStartedAgain(t *testing.T) {
 	st := newStage(t)
 	u := newUserAgent("alice", "demo")
-	says(t, visit(t, u, st, "/break/id-token-nonce/login").page, "Refused by nonce")
-	says(t, visit(t, u, st, "/callback?code=stolen&state=guessed").page, "Refused by state")
-	says(t, visit(t, u, st, "/login").page, "Alice Liddell")
+	says(t, visit(t, u, st, "/break/id-token-aud/login").page, "Refused by aud", `Expected "demo" alone`, `Got "another-client"`, "Rule OpenID Connect Core")
+	says(t, visit(t, u, st, "/callback?code=stolen&state=guessed").page, "Refused by state", "refused by state")
+	in := visit(t, u, st, "/login").page
+	says(t, in, "Alice Liddell")
+	if strings.Contains(strings.ToLower(text(in)), "refused") {
+		t.Error("the page of the login still shows what was refused before")
+	}
+}
+
+func TestNobodyRefreshesOrLogsOut(t *testing.T) {
+	st := newStage(t)
+	for _, path := range []string{"/refresh", "/logout"} {
+		u := newUserAgent("alice", "demo")
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, st.origin+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := u.send(req, "")
+		if err != nil {
+			t.Fatal(path, err)
+		}
+		says(t, settle(t, u, st, r).page, "Log in as one of these users")
+	}
 }
 
 func TestTheUserSaysNo(t *testing.T) {

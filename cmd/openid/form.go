@@ -63,8 +63,8 @@ func attribute(n *html.Node, name string) string {
 func text(n *html.Node) string {
 	var b strings.Builder
 	for c := range n.Descendants() {
-		if c.Type == html.TextNode {
-			b.WriteString(c.Data)
+		if c.Type == html.TextNode && c.Parent.DataAtom != atom.Style {
+			b.WriteString(c.Data + " ")
 		}
 	}
 	return strings.Join(strings.Fields(b.String()), " ")

@@ -26,6 +26,9 @@ func TestEveryLieIsRefusedByItsCheck(t *testing.T) {
 			if got.Document != l.document || got.Check != l.check || !strings.HasPrefix(got.Expected, l.expected) {
 				t.Errorf("refused by %s of %s (expected %s): %v", got.Check, got.Document, got.Expected, rep.failure)
 			}
+			if first := rep.entries[0]; first.Name != "discovery" {
+				t.Errorf("the timeline starts with %s", first.Name)
+			}
 			last := rep.entries[len(rep.entries)-1]
 			for _, e := range rep.entries[:len(rep.entries)-1] {
 				if e.Err != nil {

@@ -92,6 +92,19 @@ func TestOnceAsJSON(t *testing.T) {
 	}
 }
 
+func TestTheTimelineInColor(t *testing.T) {
+	st := newStage(t)
+	var out bytes.Buffer
+	if err := st.once(t.Context(), findLie("id-token-exp")).writeText(&out, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\x1b[32m✓\x1b[0m", "\x1b[31;1m✗\x1b[0m"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q", want)
+		}
+	}
+}
+
 func TestLiesAreListed(t *testing.T) {
 	code, out, _ := do(t, "demo", "--lies")
 	if code != exitOK {
