@@ -26,7 +26,7 @@ var programs = []struct {
 	name, what string
 	target     bool
 }{
-	{"base", "net/http client and server, JSON", false},
+	{"nethttp", "net/http client and server, JSON", false},
 	{"peers", "x/oauth2 and go-oidc", false},
 	{"plain", "ours, plain code flow", true},
 	{"claims", "ours, plain code flow and Claims[T]", false},
@@ -61,7 +61,7 @@ func sizes() (*table.Table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
-		if p.name == "base" {
+		if p.name == "nethttp" {
 			base = bytes
 		}
 		row := []any{p.what, bytes, bytes - base, nil, modules, nil, nil}

@@ -1,4 +1,4 @@
-// Command peers is the base program with a login by x/oauth2 and go-oidc: state, nonce and PKCE by hand, since those are the caller's job.
+// Command peers is the nethttp program with a login by x/oauth2 and go-oidc: state, nonce and PKCE by hand, since those are the caller's job.
 package main
 
 import (

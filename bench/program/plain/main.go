@@ -1,4 +1,4 @@
-// Command plain is the base program with a login by this library, the plain code flow.
+// Command plain is the nethttp program with a login by this library, the plain code flow.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command base is what a web program has anyway: an HTTP server with cookies and redirects, an HTTP client, and JSON.
+// Command nethttp is what a web program has anyway: an HTTP server with cookies and redirects, an HTTP client, and JSON.
 package main
 
 import (
