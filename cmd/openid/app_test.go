@@ -48,7 +48,7 @@ func settle(t *testing.T, u *userAgent, st *stage, r *reply) *reply {
 		if r.location == nil {
 			return r
 		}
-		if r, err = u.get(t.Context(), r.location.String()); err != nil {
+		if r, err = u.next(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -162,7 +162,7 @@ func TestTheUserSaysNo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err = u.get(t.Context(), r.location.String()); err != nil {
+	if r, err = u.next(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	f := findForm(r.page, "")

@@ -138,7 +138,7 @@ func listLies(w io.Writer, asJSON bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "LIE\tWHAT IT FALSIFIES\tREFUSED BY")
 	for _, l := range lies {
-		fmt.Fprintf(t, "%s\t%s\t%s of %s\n", l.name, l.falsifies, l.check, l.document)
+		fmt.Fprintf(t, "%s\t%s\tcheck %q of %s\n", l.name, l.falsifies, l.check, l.document)
 	}
 	return t.Flush()
 }

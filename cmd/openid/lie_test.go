@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/openid-client/openid"
 )
 
 // TestEveryLieIsRefusedByItsCheck runs the whole login once for each lie.
@@ -72,6 +74,14 @@ func TestALieThatIsBelieved(t *testing.T) {
 	var out bytes.Buffer
 	if err := rep.writeText(&out, false); err != nil || !strings.Contains(out.String(), "was believed") {
 		t.Error(err, out.String())
+	}
+}
+
+func TestALieThatIsRefusedByAnotherCheck(t *testing.T) {
+	failed := step{stepCallback, &openid.VerificationError{Document: "ID Token", Check: "exp"}}
+	got := (&report{lie: findLie("id-token-aud"), steps: []step{failed}, failure: failed.err}).verdict()
+	if !strings.HasSuffix(got, "\nThe lie should have been refused by check \"aud\" of ID Token.") {
+		t.Error(got)
 	}
 }
 

@@ -132,7 +132,7 @@ func (o *oneLogin) signIn(ctx context.Context) (err error) {
 }
 
 func (o *oneLogin) callback(ctx context.Context) (err error) {
-	if o.at, err = o.ua.get(ctx, o.at.location.String()); err != nil {
+	if o.at, err = o.ua.next(ctx, o.at); err != nil {
 		return err
 	}
 	if err := o.failed(stepCallback); err != nil {
@@ -195,7 +195,7 @@ func (o *oneLogin) pressAndReturn(ctx context.Context, action string) (err error
 		if o.at.location == nil {
 			break
 		}
-		if o.at, err = o.ua.get(ctx, o.at.location.String()); err != nil {
+		if o.at, err = o.ua.next(ctx, o.at); err != nil {
 			return err
 		}
 	}

@@ -41,7 +41,7 @@ type view struct {
 // Short leaves out the provider's address, which the page shows once.
 func (v view) Short(s string) string { return strings.Replace(s, v.Issuer, "", 1) }
 
-type lieView struct{ Name, Falsifies, Why, Document, Check string }
+type lieView struct{ Name, Falsifies, Why string }
 
 type lieGroup struct {
 	Title string
@@ -52,7 +52,6 @@ type loginView struct {
 	Name, Initial, Email, Subject string
 	Tokens                        []tokenView
 	Claims, Info                  []claim
-	Refreshes                     int
 	Rotated                       bool
 	LieWaits                      bool // the lie of this application is told at the next refresh
 }
@@ -86,7 +85,7 @@ func (st *stage) show(w http.ResponseWriter, a *app, l *lie, s *session) {
 }
 
 func (l *lie) view() *lieView {
-	return &lieView{l.name, l.falsifies, l.why, l.document, l.check}
+	return &lieView{l.name, l.falsifies, l.why}
 }
 
 // lieGroups sorts the lies by where they are told.
@@ -117,7 +116,7 @@ func lieGroups() []lieGroup {
 
 func (l *login) view(now time.Time) *loginView {
 	v := &loginView{Subject: l.tokens.IDToken.Subject(), Tokens: l.facts(now), Claims: claims(l.tokens.IDToken, now), Info: claims(l.info, now),
-		Refreshes: l.refreshes, Rotated: l.rotations > 0}
+		Rotated: l.rotations > 0}
 	who, _ := openid.Claims[struct { // without a name, the subject is shown
 		Name  string `json:"name"`
 		Email string `json:"email"`

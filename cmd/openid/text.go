@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -85,7 +84,7 @@ func (rep *report) rows() [][]row {
 	}
 	for _, h := range rep.hops {
 		what := fmt.Sprintf("%s %s: %d", h.Method, place(h.Address), h.Status)
-		add(h.Step, row{markGo, [4]string{"browser", cmp.Or(h.Note, "goes"), what, took(h.Duration)}, h.Start})
+		add(h.Step, row{markGo, [4]string{"browser", h.Note, what, took(h.Duration)}, h.Start})
 	}
 	for _, e := range rep.entries {
 		r := row{markGood, [4]string{e.Document, e.Name, e.Got, e.Spec}, e.Start}
@@ -153,7 +152,12 @@ func (rep *report) verdict() string {
 		return "Every step was taken: logged in, refreshed (the refresh token stayed the same), logged out."
 	}
 	last := rep.steps[len(rep.steps)-1]
-	return fmt.Sprintf("Step %q failed: %s", last.name, explain(last.err))
+	why := explain(last.err)
+	s := fmt.Sprintf("Step %q failed: %s", last.name, why)
+	if l := rep.lie; l != nil && (why.Check != l.check || why.Document != l.document) {
+		s += fmt.Sprintf("\nThe lie should have been refused by check %q of %s.", l.check, l.document)
+	}
+	return s
 }
 
 func pad(s string, width int) string {

@@ -56,11 +56,20 @@ type reply struct {
 }
 
 func (u *userAgent) get(ctx context.Context, address string) (*reply, error) {
+	return u.open(ctx, address, "opens")
+}
+
+// next goes where a reply sends the browser.
+func (u *userAgent) next(ctx context.Context, r *reply) (*reply, error) {
+	return u.open(ctx, r.location.String(), "follows")
+}
+
+func (u *userAgent) open(ctx context.Context, address, note string) (*reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	return u.send(req, "")
+	return u.send(req, note)
 }
 
 func (u *userAgent) send(req *http.Request, note string) (*reply, error) {
@@ -93,7 +102,7 @@ func (u *userAgent) follow(ctx context.Context, r *reply, home string) (*reply, 
 			if isAt(r.location, home) && !isAt(r.at, home) {
 				return r, nil
 			}
-			next, err := u.get(ctx, r.location.String())
+			next, err := u.next(ctx, r)
 			if err != nil {
 				return nil, err
 			}
