@@ -16,7 +16,7 @@ require (
 require (
 	filippo.io/mldsa v1.0.0 // indirect
 	github.com/MicahParks/jwkset v0.11.4 // indirect
-	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	golang.org/x/time v0.15.0 // indirect
 )
