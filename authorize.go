@@ -90,7 +90,7 @@ func (c *Client) Authorize(ctx context.Context, r AuthorizationRequest) (string,
 		t.maxAge = strconv.FormatInt(int64(*r.MaxAge/time.Second), 10)
 		q.Set("max_age", t.maxAge)
 	}
-	if pkce, err := c.pkce(s.meta); err != nil {
+	if pkce, err := c.pkce(ctx, s.meta); err != nil {
 		return "", "", err
 	} else if pkce {
 		t.verifier = random()
@@ -136,15 +136,31 @@ func (r *AuthorizationRequest) mistake(t *transaction) error {
 	return nil
 }
 
-// pkce reports whether a code challenge is sent; a server that lists methods without S256 is refused unless the caller allowed it.
-func (c *Client) pkce(m *ServerMetadata) (bool, error) {
-	methods := m.CodeChallengeMethodsSupported
-	if len(methods) == 0 || slices.Contains(methods, "S256") {
-		return true, nil
-	}
-	if c.cfg.InsecureAllowNoPKCE {
-		return false, nil
-	}
-	return false, &VerificationError{Document: "server metadata", Check: "code_challenge_methods_supported", Expected: "S256",
-		Got: quoted(strings.Join(methods, " ")), Spec: "RFC 9700 §2.1.1, RFC 7636 §4.2"}
+// pkceSupport is what the server says of PKCE, under judgement.
+type pkceSupport struct {
+	c       *Client
+	methods []string
+}
+
+func (*pkceSupport) kind() string { return "server metadata" }
+func (*pkceSupport) cause() error { return nil }
+
+func (d *pkceSupport) s256() bool { return len(d.methods) == 0 || slices.Contains(d.methods, "S256") }
+
+var pkceChecks = []check[*pkceSupport]{
+	{"code_challenge_methods_supported", "RFC 9700 §2.1.1, RFC 7636 §4.2",
+		func(_ context.Context, d *pkceSupport) bool { return d.s256() || d.c.cfg.InsecureAllowNoPKCE },
+		func(d *pkceSupport) (string, string) {
+			if len(d.methods) == 0 {
+				return "S256, or nothing", "nothing"
+			}
+			return "S256, or nothing", quoted(strings.Join(d.methods, " "))
+		}},
+}
+
+// pkce reports whether a code challenge is sent. A server that does not say what it supports gets one: who does not know the parameter
+// ignores it.
+func (c *Client) pkce(ctx context.Context, m *ServerMetadata) (bool, error) {
+	d := &pkceSupport{c, m.CodeChallengeMethodsSupported}
+	return d.s256(), judge(ctx, c, pkceChecks, d)
 }

@@ -109,7 +109,12 @@ var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
 			}
 			return j.claims.azp.Equal(j.c.cfg.ClientID)
 		},
-		func(j *jwt) (string, string) { return quoted(j.c.cfg.ClientID), shown(j.claims.azp) }},
+		func(j *jwt) (string, string) {
+			if j.severalAudiences() {
+				return quoted(j.c.cfg.ClientID) + ", since there are several audiences", shown(j.claims.azp)
+			}
+			return "nothing, or " + quoted(j.c.cfg.ClientID), shown(j.claims.azp)
+		}},
 	{"exp", "OpenID Connect Core 1.0 §3.1.3.7 (9), RFC 7519 §4.1.4",
 		func(_ context.Context, j *jwt) bool {
 			exp, ok := j.claims.exp.NumericDate()
