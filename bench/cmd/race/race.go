@@ -74,7 +74,7 @@ func (l *lane) prepare(length time.Duration) error {
 	return nil
 }
 
-// runBatch collects garbage before the clock starts: what counts is the garbage of the batch itself.
+// runBatch collects garbage before the clock starts, so that no batch pays for the one before it.
 func (l *lane) runBatch() error {
 	runtime.GC()
 	start := processTime()
