@@ -73,21 +73,25 @@ var certificate = sync.OnceValue(func() selfSigned {
 	return selfSigned{tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool}
 })
 
-// pipeListener accepts the far ends of net.Pipe.
+// pipeListener accepts the far ends of net.Pipe. Its Close cuts them all: two
+// ends that closed TLS at the same moment would each wait, under a lock, for the
+// other to read its good-bye, and time would stand still in a bubble.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
-	close  func()
+	mu     sync.Mutex
+	far    []net.Conn
 }
 
 func newPipeListener() *pipeListener {
-	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	l.close = sync.OnceFunc(func() { close(l.closed) })
-	return l
+	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
 func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
 	near, far := net.Pipe()
+	l.mu.Lock()
+	l.far = append(l.far, far)
+	l.mu.Unlock()
 	select {
 	case l.conns <- far:
 		return near, nil
@@ -107,7 +111,20 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *pipeListener) Close() error   { l.close(); return nil }
+func (l *pipeListener) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.closed:
+	default:
+		close(l.closed)
+	}
+	for _, c := range l.far {
+		c.Close()
+	}
+	return nil
+}
+
 func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
 
 type pipeAddr struct{}
