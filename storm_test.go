@@ -1,0 +1,307 @@
+package openid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/openid-client/openid/internal/hostile"
+	"github.com/openid-client/openid/internal/jwks"
+)
+
+// storm is a provider and a client in a bubble, whose key set's endpoint answers after a while as the real ones do.
+func storm(t *testing.T, f func(t *testing.T, p *hostile.Provider, c *Client)) {
+	synctest.Test(t, func(t *testing.T) {
+		p := hostile.Pipe(t)
+		p.Serve("jwks", hostile.Slow(p.Honest("jwks"), 50*time.Millisecond))
+		f(t, p, newTestClient(t, p))
+	})
+}
+
+// longLived is an honest ID Token that is good for a week.
+func longLived(p *hostile.Provider, key *hostile.Key) *hostile.Token {
+	now := time.Now()
+	return hostile.NewToken(key, map[string]any{"iss": p.Issuer, "sub": p.Subject, "aud": p.ClientID,
+		"iat": now.Unix(), "exp": now.Add(7 * 24 * time.Hour).Unix()})
+}
+
+func verify(t *testing.T, c *Client, raw string) {
+	t.Helper()
+	if _, err := c.VerifyIDToken(t.Context(), raw, ""); err != nil {
+		t.Errorf("a good token: %v", err)
+	}
+}
+
+func refuse(t *testing.T, c *Client, raw, check string) {
+	t.Helper()
+	if _, err := c.VerifyIDToken(t.Context(), raw, ""); refusedBy(err) != check {
+		t.Errorf("refused by %q (%v), want %q", refusedBy(err), err, check)
+	}
+}
+
+// verifyAtOnce wants n callers at the same moment to succeed.
+func verifyAtOnce(t *testing.T, c *Client, raw string, n int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() { verify(t, c, raw) })
+	}
+	wg.Wait()
+}
+
+// TestColdStart: nobody has the keys yet, and everybody needs them.
+func TestColdStart(t *testing.T) {
+	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+		verifyAtOnce(t, c, longLived(p, p.SigningKey()).String(), 200)
+		if d, j := p.Count("discovery"), p.Count("jwks"); d != 1 || j != 1 {
+			t.Errorf("%d fetches of the metadata and %d of the keys, want 1 and 1", d, j)
+		}
+	})
+}
+
+// TestUnknownKeyFlood: J12, 10,000 tokens with made-up key ids in two seconds.
+func TestUnknownKeyFlood(t *testing.T) {
+	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+		good := longLived(p, p.SigningKey()).String()
+		verify(t, c, good)
+		before := p.Count("jwks")
+		_, rest, _ := strings.Cut(good, ".")
+		var wg sync.WaitGroup
+		for i := range 10_000 {
+			wg.Go(func() {
+				header := fmt.Appendf(nil, `{"alg":"ES256","kid":"made-up-%d"}`, i)
+				refuse(t, c, strings.TrimSuffix(hostile.Compact(header, nil, nil), ".")+rest, "key")
+			})
+			if i%100 == 0 {
+				began := time.Now()
+				verify(t, c, good)
+				if waited := time.Since(began); waited > 0 {
+					t.Errorf("a good token waited %v in the flood", waited)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+		wg.Wait()
+		if n := p.Count("jwks") - before; n > 3 {
+			t.Errorf("%d fetches, want at most 3", n)
+		}
+		// A real rotation right after it.
+		p.Rotate("fresh")
+		fresh := longLived(p, p.SigningKey()).String()
+		rotated := time.Now()
+		for {
+			if _, err := c.VerifyIDToken(t.Context(), fresh, ""); err == nil {
+				return
+			}
+			if time.Since(rotated) > 5*time.Second {
+				t.Fatal("the rotation is not seen within 5 s")
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+}
+
+// TestBadSignatureFlood: a key that is known answers for itself.
+func TestBadSignatureFlood(t *testing.T) {
+	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+		good := longLived(p, p.SigningKey()).String()
+		verify(t, c, good)
+		before := p.Count("jwks")
+		forged := longLived(p, hostile.NewKey(t, p.Alg, p.SigningKey().ID))
+		for i := range 10_000 {
+			forged.Claims["jti"] = i
+			refuse(t, c, forged.String(), "signature")
+		}
+		verify(t, c, good)
+		if n := p.Count("jwks") - before; n != 0 {
+			t.Errorf("%d fetches, want none", n)
+		}
+	})
+}
+
+// TestKeyServerDown: J17, J19. Whatever comes instead of keys, the old ones serve until the hard age, and no longer.
+func TestKeyServerDown(t *testing.T) {
+	for _, fault := range hostile.Faults() {
+		t.Run(fault.Name, func(t *testing.T) {
+			storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+				good := longLived(p, p.SigningKey()).String()
+				verify(t, c, good)
+				fetched := time.Now()
+				before := p.Count("jwks")
+				p.Serve("jwks", fault.Handler(p.Honest("jwks")))
+				for time.Since(fetched) < jwks.HardAge-time.Hour {
+					time.Sleep(time.Hour)
+					began := time.Now()
+					verify(t, c, good)
+					if waited := time.Since(began); waited > 0 {
+						t.Errorf("a good token waited %v", waited)
+					}
+				}
+				// net/http may send a GET twice, when a kept connection dies.
+				if n := p.Count("jwks") - before; n == 0 || n > 2*23 {
+					t.Errorf("%d requests for 23 verifications in 23 hours", n)
+				}
+				time.Sleep(time.Hour)
+				refuse(t, c, good, "key")
+
+				p.Serve("jwks", nil)
+				time.Sleep(time.Minute)
+				verify(t, c, good)
+			})
+		})
+	}
+}
+
+// TestRotation: J15, the first tokens under a new key arrive all at once.
+func TestRotation(t *testing.T) {
+	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+		old := longLived(p, p.SigningKey()).String()
+		verify(t, c, old)
+		p.Publish(p.Rotate("second"))
+		before := p.Count("jwks")
+		verifyAtOnce(t, c, longLived(p, p.SigningKey()).String(), 200)
+		if n := p.Count("jwks") - before; n != 1 {
+			t.Errorf("%d fetches, want 1", n)
+		}
+		verify(t, c, old)
+	})
+}
+
+// TestFirstCallerGivesUp: J16, the fetch is nobody's own.
+func TestFirstCallerGivesUp(t *testing.T) {
+	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+		good := longLived(p, p.SigningKey()).String()
+		if _, err := c.Metadata(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := c.VerifyIDToken(ctx, good, ""); !errors.Is(err, context.Canceled) {
+				t.Errorf("the one who gave up got %v", err)
+			}
+		})
+		synctest.Wait() // the fetch is under way
+		for range 100 {
+			wg.Go(func() { verify(t, c, good) })
+		}
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+		if n := p.Count("jwks"); n != 1 {
+			t.Errorf("%d fetches, want 1", n)
+		}
+	})
+}
+
+// TestWithdrawnKey: J19. A key that is published no more is refused after the soft age, whatever lifetime the set was given.
+func TestWithdrawnKey(t *testing.T) {
+	for _, l := range []struct {
+		name, cacheControl string
+		refusedAfter       time.Duration
+	}{
+		{"nothing said", "", time.Hour},
+		{"a minute", "max-age=60", time.Minute},
+		{"a year", "max-age=31536000, immutable", jwks.HardAge / 2},
+	} {
+		t.Run(l.name, func(t *testing.T) {
+			storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+				p.CacheControl = l.cacheControl
+				good := longLived(p, p.SigningKey()).String()
+				verify(t, c, good)
+				p.Rotate("second")
+				time.Sleep(l.refusedAfter - time.Second)
+				verify(t, c, good)
+				time.Sleep(2 * time.Second)
+				c.VerifyIDToken(t.Context(), good, "") // may still pass, and starts the renewal
+				time.Sleep(time.Second)
+				refuse(t, c, good, "key")
+			})
+		})
+	}
+}
+
+// TestKeysStayWithTheirIssuer: J21, two issuers use the same key id.
+func TestKeysStayWithTheirIssuer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, q := hostile.PipeAt(t, "one.example"), hostile.PipeAt(t, "two.example")
+		if p.SigningKey().ID != q.SigningKey().ID {
+			t.Fatal("the two issuers do not use the same key id")
+		}
+		both := func(cfg *Config) { cfg.HTTPClient = hostile.Client(p, q) }
+		one, two := newTestClient(t, p, both), newTestClient(t, q, both)
+		for range 2 { // cold and warm
+			verify(t, one, longLived(p, p.SigningKey()).String())
+			verify(t, two, longLived(q, q.SigningKey()).String())
+			refuse(t, one, longLived(p, q.SigningKey()).String(), "signature")
+			refuse(t, two, longLived(q, p.SigningKey()).String(), "signature")
+		}
+	})
+}
+
+func TestExportedKeys(t *testing.T) {
+	storm(t, func(t *testing.T, p *hostile.Provider, first *Client) {
+		if _, err := first.ExportKeys(); err == nil {
+			t.Error("keys were exported before there were any")
+		}
+		good := longLived(p, p.SigningKey()).String()
+		verify(t, first, good)
+		exported, err := first.ExportKeys()
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := p.Count("jwks")
+
+		warm := newTestClient(t, p)
+		if err := warm.ImportKeys(exported); err != nil {
+			t.Fatal(err)
+		}
+		verify(t, warm, good)
+		late := newTestClient(t, p)
+		if _, err := late.Metadata(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := late.ImportKeys(exported); err != nil {
+			t.Fatal(err)
+		}
+		verify(t, late, good)
+		if n := p.Count("jwks") - before; n != 0 {
+			t.Errorf("%d fetches with imported keys, want none", n)
+		}
+
+		other := hostile.PipeAt(t, "other.example")
+		if err := newTestClient(t, other).ImportKeys(exported); refusedBy(err) != "issuer" {
+			t.Errorf("the keys of another issuer: %v", err)
+		}
+		if err := newTestClient(t, p).ImportKeys(exported[:len(exported)-1]); err == nil {
+			t.Error("half an export was taken")
+		}
+
+		// The metadata has the last word on where the keys are.
+		moved := newTestClient(t, p)
+		if err := moved.ImportKeys(exported); err != nil {
+			t.Fatal(err)
+		}
+		p.Serve("keys", p.Honest("jwks"))
+		p.Metadata = func(m map[string]any) { m["jwks_uri"] = p.URL("keys") }
+		verify(t, moved, good)
+		if n := p.Count("keys"); n != 1 {
+			t.Errorf("%d fetches from where the keys have moved to, want 1", n)
+		}
+		p.Metadata = nil
+
+		time.Sleep(jwks.HardAge)
+		stale := newTestClient(t, p)
+		if err := stale.ImportKeys(exported); err != nil {
+			t.Fatal(err) // it does no I/O and cannot know yet
+		}
+		p.Serve("jwks", hostile.Status(http.StatusInternalServerError, "text/plain", "down"))
+		refuse(t, stale, good, "key")
+	})
+}
