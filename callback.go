@@ -58,15 +58,9 @@ var callbackChecks = []check[*authorizationResponse]{
 			return d.tx.responseMode, d.mode
 		}},
 	{"age", "RFC 9700 §4.7",
-		func(_ context.Context, d *authorizationResponse) bool {
-			return d.tx != nil && time.Since(d.tx.created) <= transactionLifetime
-		},
+		func(_ context.Context, d *authorizationResponse) bool { return d.tx.young() },
 		func(d *authorizationResponse) (string, string) {
-			expected := "a login that was started within " + transactionLifetime.String()
-			if d.tx == nil {
-				return expected, "no login"
-			}
-			return expected, "one started " + time.Since(d.tx.created).Round(time.Second).String() + " ago"
+			return "a login that " + d.tx.limit(), "one " + d.tx.age()
 		}},
 }
 
@@ -75,7 +69,7 @@ var responseChecks = []check[*authorizationResponse]{
 	{"iss", "RFC 9207 §2.4",
 		func(_ context.Context, d *authorizationResponse) bool {
 			if !d.values.Has("iss") {
-				return !d.meta.AuthorizationResponseIssParameter
+				return !d.meta.AuthorizationResponseIssParameter && !d.c.cfg.RequireIss
 			}
 			return d.values.Get("iss") == d.c.cfg.Issuer
 		},
@@ -205,11 +199,11 @@ func readCallback(r *http.Request) (mode string, values url.Values, wrong string
 		}
 		return "query", values, ""
 	case http.MethodPost:
-		if r.PostForm != nil { // a middleware was faster
-			return "form_post", r.PostForm, ""
-		}
 		if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/x-www-form-urlencoded" {
 			return "form_post", nil, "a POST of " + quoted(media)
+		}
+		if r.PostForm != nil { // a middleware was faster
+			return "form_post", r.PostForm, ""
 		}
 		if r.Body == nil {
 			return "form_post", nil, "a POST without a body"

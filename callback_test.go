@@ -41,6 +41,13 @@ func post(query string, form url.Values) *http.Request {
 var callbackLies = []callbackLie{
 	{name: "HEAD", request: func(r *http.Request) *http.Request { r.Method = "HEAD"; return r }, check: "request"},
 	{name: "a malformed query", request: func(r *http.Request) *http.Request { r.URL.RawQuery += "&%zz"; return r }, check: "request"},
+	{name: "a multipart form that a middleware has read", request: func(r *http.Request) *http.Request {
+		q := r.URL.Query()
+		r = post("", nil)
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		r.PostForm = q
+		return r
+	}, check: "request"},
 	{name: "a POST of JSON", request: func(*http.Request) *http.Request {
 		r := post("", nil)
 		r.Header.Set("Content-Type", "application/json")

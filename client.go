@@ -40,7 +40,11 @@ type Config struct {
 	// Auth is how the client authenticates; None() for a public client. Nil is an error.
 	Auth ClientAuth
 	// RedirectURI is where the server sends the browser back to, exactly as registered. It is never rebuilt from a request's headers.
+	// An application with several servers gives each a redirect URI of its own, handled by that server's Client alone, or sets RequireIss.
 	RedirectURI string
+	// RequireIss refuses an authorization response without iss (RFC 9207) also where the metadata does not announce it. With several
+	// servers behind one redirect URI it is what keeps the code of one from being sent to another (RFC 9700 section 4.4).
+	RequireIss bool
 	// Keys seal transactions: the first seals, all of them open, so that keys can be rotated. Each is at least 32 random bytes and is
 	// shared by all processes that serve one application. Nil: a key of this process only, which forgets pending logins at its end.
 	Keys []Secret

@@ -3,6 +3,7 @@ package openid
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -26,7 +27,7 @@ func (g ClientCredentials) Obtain(ctx context.Context, c *Client) (*Tokens, erro
 		return nil, err
 	}
 	if t.Scope == nil {
-		t.Scope = g.Scope
+		t.Scope = slices.Clone(g.Scope)
 	}
 	return t, nil
 }

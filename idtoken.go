@@ -24,6 +24,13 @@ type idToken struct {
 	issuer   string
 	subject  string
 	exp, iat int64
+	login    loginClaims
+}
+
+// loginClaims are what every refreshed ID Token must repeat if it says anything of it, however many came between.
+type loginClaims struct {
+	nonce    string // empty: there was none
+	authTime int64  // 0: not known
 }
 
 // Issuer returns iss.
@@ -145,7 +152,7 @@ var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
 		func(_ context.Context, j *jwt) bool { return j.loginIsRecent() },
 		func(j *jwt) (string, string) {
 			if j.expect.maxAge == "" {
-				return "nothing, or a time", j.date(j.claims.authTime)
+				return "nothing, or a time not after " + j.clock(), j.date(j.claims.authTime)
 			}
 			return "a login at most " + j.expect.maxAge + " s before " + j.clock(), j.date(j.claims.authTime)
 		}},
@@ -180,11 +187,14 @@ var refreshedChecks = []check[*jwt]{
 				return true
 			}
 			now, _ := j.claims.authTime.NumericDate()
-			before, known := j.expect.previous.claim("auth_time").NumericDate()
-			return !known || now == before
+			login := (*j.expect.previous.v).login.authTime
+			return login == 0 || now == login
 		},
 		func(j *jwt) (string, string) {
-			return j.date(j.expect.previous.claim("auth_time")) + " as before", j.date(j.claims.authTime)
+			if login := (*j.expect.previous.v).login.authTime; login != 0 {
+				return time.Unix(login, 0).UTC().Format(time.RFC3339) + " as at the login", j.date(j.claims.authTime)
+			}
+			return "any time", j.date(j.claims.authTime)
 		}},
 }
 
@@ -226,17 +236,13 @@ func audienceList(v strict.Value) []string {
 func (j *jwt) nonceFits() bool {
 	v := j.claims.nonce
 	if p := j.expect.previous; p != nil {
-		return v == nil || j.sameNonce(p.claim("nonce"))
+		login := (*p.v).login.nonce
+		return v == nil || login != "" && v.EqualSecret(login)
 	}
 	if j.expect.nonce == "" {
 		return v == nil
 	}
 	return v.EqualSecret(j.expect.nonce)
-}
-
-func (j *jwt) sameNonce(previous strict.Value) bool {
-	before, ok := previous.Text()
-	return ok && j.claims.nonce.EqualSecret(before)
 }
 
 func (j *jwt) nonceStory() (expected, got string) {
@@ -260,11 +266,17 @@ func (j *jwt) nonceStory() (expected, got string) {
 
 func (j *jwt) loginIsRecent() bool {
 	at, ok := j.claims.authTime.NumericDate()
+	if j.claims.authTime == nil && j.expect.maxAge == "" {
+		return true
+	}
+	if !ok || time.Unix(at, 0).After(j.now.Add(j.c.cfg.ClockTolerance)) {
+		return false
+	}
 	if j.expect.maxAge == "" {
-		return j.claims.authTime == nil || ok
+		return true
 	}
 	limit, err := strconv.ParseInt(j.expect.maxAge, 10, 64)
-	return ok && err == nil && !j.now.Add(-j.c.cfg.ClockTolerance).After(time.Unix(at, 0).Add(time.Duration(limit)*time.Second))
+	return err == nil && !j.now.Add(-j.c.cfg.ClockTolerance).After(time.Unix(at, 0).Add(time.Duration(limit)*time.Second))
 }
 
 // hashFits judges at_hash and its kin whenever they are there and what they are the hash of is known.
@@ -348,7 +360,15 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 		}
 	}
 	c.headers.keep(j.jws.Header, j.header)
-	return newIDToken(raw, j.payload, c.cfg.Issuer, j.subject, &j.claims), nil
+	t := newIDToken(raw, j.payload, c.cfg.Issuer, j.subject, &j.claims)
+	(*t.v).login.nonce = e.nonce // the one that came is the same
+	if e.previous != nil {
+		(*t.v).login = (*e.previous.v).login
+		if (*t.v).login.authTime == 0 {
+			(*t.v).login.authTime, _ = j.claims.authTime.NumericDate()
+		}
+	}
+	return t, nil
 }
 
 func newIDToken(raw string, payload []byte, issuer, subject string, claims *registeredClaims) *IDToken {
@@ -359,6 +379,7 @@ func newIDToken(raw string, payload []byte, issuer, subject string, claims *regi
 	}{content: idToken{raw: raw, payload: payload, issuer: issuer, subject: subject}}
 	t.content.exp, _ = claims.exp.NumericDate()
 	t.content.iat, _ = claims.iat.NumericDate()
+	t.content.login.authTime, _ = claims.authTime.NumericDate()
 	t.idToken, t.IDToken.v = &t.content, &t.idToken
 	return &t.IDToken
 }

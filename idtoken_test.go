@@ -179,6 +179,8 @@ var idTokenLies = []idTokenLie{
 	{name: "nonce an array", lie: func(tok *hostile.Token) { tok.Claims["nonce"] = []any{tok.Claims["nonce"]} }, check: "nonce"},
 	{name: "auth_time missing though max_age was asked", lie: claim("auth_time", ""), check: "auth_time", ask: maxAge(time.Minute)},
 	{name: "auth_time too old", lie: claim("auth_time", at(-10*time.Minute)), check: "auth_time", ask: maxAge(time.Minute)},
+	{name: "auth_time in an hour", lie: claim("auth_time", at(time.Hour)), check: "auth_time"},
+	{name: "auth_time at the end of all days, max_age asked", lie: claim("auth_time", "253402300799"), check: "auth_time", ask: maxAge(time.Minute)},
 	{name: "auth_time a string", lie: claim("auth_time", `"now"`), check: "auth_time"},
 	{name: "I49 at_hash of another token", lie: claim("at_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`), check: "at_hash"},
 	{name: "at_hash a number", lie: claim("at_hash", `1`), check: "at_hash"},

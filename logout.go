@@ -73,6 +73,9 @@ var logoutChecks = []check[*logoutResponse]{
 			}
 			return expected, "another state"
 		}},
+	{"age", "OpenID Connect RP-Initiated Logout 1.0 §3",
+		func(_ context.Context, d *logoutResponse) bool { return d.tx.young() },
+		func(d *logoutResponse) (string, string) { return "a logout that " + d.tx.limit(), "one " + d.tx.age() }},
 }
 
 // LogoutCallback judges the request that brings the browser back after a logout. The user is logged out either way; an error says that

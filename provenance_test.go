@@ -111,3 +111,16 @@ func TestMetadataMovesInNoTwoSteps(t *testing.T) {
 		}
 	})
 }
+
+// TestRequireIss: with several servers behind one redirect URI, a response must say whose it is.
+func TestRequireIss(t *testing.T) {
+	p := hostile.New(t)
+	p.Metadata = func(m map[string]any) { delete(m, "authorization_response_iss_parameter_supported") }
+	p.Callback = func(q url.Values) { q.Del("iss") }
+	if _, err := logIn(t, newTestClient(t, p), p); err != nil {
+		t.Errorf("a server that never heard of iss: %v", err)
+	}
+	if _, err := logIn(t, newTestClient(t, p, func(cfg *Config) { cfg.RequireIss = true }), p); refusedBy(err) != "iss" {
+		t.Errorf("got %v", err)
+	}
+}

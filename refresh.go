@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -65,13 +66,13 @@ func (g RefreshToken) carryOver(t *Tokens, token Secret) {
 		t.RefreshToken = token
 	}
 	if t.Scope == nil {
-		t.Scope = g.Scope
+		t.Scope = slices.Clone(g.Scope)
 	}
 	if g.Previous == nil {
 		return
 	}
 	if t.Scope == nil {
-		t.Scope = g.Previous.Scope
+		t.Scope = slices.Clone(g.Previous.Scope)
 	}
 	if t.IDToken == nil {
 		t.IDToken = g.Previous.IDToken

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/openid-client/openid/internal/hostile"
 )
@@ -33,6 +34,48 @@ func TestRefreshCarriesOver(t *testing.T) {
 	}
 	if !third.RefreshToken.Equal(second.RefreshToken) || third.IDToken != second.IDToken || !slices.Equal(third.Scope, second.Scope) || third.AppState != "here" {
 		t.Errorf("not carried over: %v after %v", third, second)
+	}
+}
+
+// TestRefreshRemembersTheLogin: what the login said binds every later ID Token, also when one in between said nothing.
+func TestRefreshRemembersTheLogin(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	login, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.IDToken = func(tok *hostile.Token) {
+		delete(tok.Claims, "nonce")
+		delete(tok.Claims, "auth_time")
+	}
+	silent, err := c.Refresh(t.Context(), login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := silent.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := silent.UnmarshalBinary(stored); err != nil {
+		t.Fatal(err)
+	}
+	p.IDToken = func(tok *hostile.Token) { tok.Claims["auth_time"] = login.IDToken.AuthTime().Add(-time.Hour).Unix() }
+	if _, err := c.Refresh(t.Context(), silent); refusedBy(err) != "same auth_time" {
+		t.Errorf("another auth_time than the login's: %v", err)
+	}
+	p.IDToken = nil // repeats the login's nonce and auth_time
+	again, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.IDToken = func(tok *hostile.Token) { delete(tok.Claims, "nonce") }
+	if again, err = c.Refresh(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	p.IDToken = nil
+	if _, err := c.Refresh(t.Context(), again); err != nil {
+		t.Errorf("the login's own nonce: %v", err)
 	}
 }
 

@@ -189,6 +189,9 @@ func confidential(r *AuthRequest) []string {
 			secrets = append(secrets, values...)
 		}
 	}
+	for _, values := range r.Header {
+		secrets = append(secrets, values...)
+	}
 	for _, v := range r.Header["Authorization"] {
 		scheme, credentials, _ := strings.Cut(v, " ")
 		secrets = append(secrets, credentials)

@@ -1,7 +1,6 @@
 package openid
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -67,15 +66,18 @@ const tokensVersion = 1
 // MarshalBinary encodes the tokens with their secrets, for a store that keeps them safe: whoever can read the result can use the
 // tokens, and whoever can change it can change who is logged in.
 func (t *Tokens) MarshalBinary() ([]byte, error) {
-	var expiry, rawID, payload, issuer string
+	var expiry, rawID, payload, nonce, authTime string
+	issuer := t.issuer
 	if !t.Expiry.IsZero() {
 		expiry = strconv.FormatInt(t.Expiry.UnixMilli(), 10)
 	}
 	if t.IDToken != nil {
-		rawID, payload, issuer = (*t.IDToken.v).raw, string((*t.IDToken.v).payload), (*t.IDToken.v).issuer
+		v := *t.IDToken.v
+		rawID, payload, issuer = v.raw, string(v.payload), v.issuer
+		nonce, authTime = v.login.nonce, strconv.FormatInt(v.login.authTime, 10)
 	}
 	b := encodeRecord(tokensVersion, t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Type, strings.Join(t.Scope, " "), expiry, t.AppState,
-		rawID, payload, cmp.Or(issuer, t.issuer))
+		rawID, payload, issuer, nonce, authTime)
 	var names []string
 	if t.extra != nil {
 		names = slices.Sorted(maps.Keys(t.extra()))
@@ -90,8 +92,8 @@ func (t *Tokens) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary decodes what MarshalBinary made. The ID Token in it counts as verified, as it was then: keep the bytes where only this
 // application writes.
 func (t *Tokens) UnmarshalBinary(b []byte) error {
-	var access, refresh, kind, scope, expiry, appState, rawID, payload, issuer, count string
-	head := []*string{&access, &refresh, &kind, &scope, &expiry, &appState, &rawID, &payload, &issuer, &count}
+	var access, refresh, kind, scope, expiry, appState, rawID, payload, issuer, nonce, authTime, count string
+	head := []*string{&access, &refresh, &kind, &scope, &expiry, &appState, &rawID, &payload, &issuer, &nonce, &authTime, &count}
 	if err := decodeRecord(b, tokensVersion, head...); err != nil {
 		return err
 	}
@@ -124,6 +126,11 @@ func (t *Tokens) UnmarshalBinary(b []byte) error {
 			return errRecord
 		}
 		u.IDToken = newIDToken(rawID, []byte(payload), issuer, subject, &claims)
+		login := &(*u.IDToken.v).login
+		login.nonce = nonce
+		if login.authTime, err = strconv.ParseInt(authTime, 10, 64); err != nil {
+			return errRecord
+		}
 	}
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 || n > strict.MaxMembers {

@@ -9,7 +9,8 @@ import (
 
 // A Transaction is one login (or logout) under way: state, nonce, code verifier, redirect URI and what was asked for, sealed. It may lie
 // in a cookie (about 600 bytes; HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or in a session; the code
-// that keeps it can neither read nor change it. It is good for 30 minutes and for one callback.
+// that keeps it can neither read nor change it. It is good for 30 minutes and, in one process, for one callback; between processes that
+// share keys the server's one-time code stands in for that.
 type Transaction string
 
 const transactionLifetime = 30 * time.Minute
@@ -61,6 +62,17 @@ func (c *Client) pick(purpose, state string, pending []Transaction) *transaction
 		}
 	}
 	return found
+}
+
+func (t *transaction) young() bool { return t != nil && time.Since(t.created) <= transactionLifetime }
+
+func (*transaction) limit() string { return "was started within " + transactionLifetime.String() }
+
+func (t *transaction) age() string {
+	if t == nil {
+		return "that nobody started"
+	}
+	return "started " + time.Since(t.created).Round(time.Second).String() + " ago"
 }
 
 // usedTransactions remembers the states whose code was redeemed, for as long as their transactions could be: two generations, each as

@@ -61,11 +61,11 @@ var userInfoChecks = []check[*userInfoDocument]{
 // own refuses tokens of another issuer before anything of them leaves: in an application with several providers, the wrong client is one
 // slip away.
 func (c *Client) own(issuer string, t *IDToken) error {
-	if t != nil {
-		issuer = (*t.v).issuer
-	}
 	if issuer == "" || issuer == c.cfg.Issuer {
-		return nil
+		if t == nil || (*t.v).issuer == c.cfg.Issuer {
+			return nil
+		}
+		issuer = (*t.v).issuer
 	}
 	return &VerificationError{Document: "tokens", Check: "issuer", Expected: quoted(c.cfg.Issuer), Got: quoted(issuer), Spec: "RFC 9700 §4.4"}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openid-client/openid/internal/hostile"
 )
@@ -127,6 +128,15 @@ func TestLogout(t *testing.T) {
 		if err := back(state...); refusedBy(err) != "state" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	old, _ := c.openTransaction(tx)
+	old.created = old.created.Add(-transactionLifetime - time.Second)
+	yesterday, err := c.sealTransaction(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.LogoutCallback(t.Context(), httpGet("https://app.example/bye?state="+q.Get("state")), yesterday); refusedBy(err) != "age" {
+		t.Errorf("a logout of yesterday: %v", err)
 	}
 	// A login is no logout.
 	_, login, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
