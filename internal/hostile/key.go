@@ -15,7 +15,6 @@ import (
 	"math/big"
 	"strings"
 	"sync"
-	"testing"
 
 	"filippo.io/mldsa"
 )
@@ -35,7 +34,7 @@ type Key struct {
 }
 
 // NewKey makes a key for alg: RSA with 2048 bits, HMAC with 64 octets.
-func NewKey(t testing.TB, alg, kid string) *Key {
+func NewKey(t TB, alg, kid string) *Key {
 	t.Helper()
 	k := &Key{Alg: alg, ID: kid}
 	var err error
@@ -71,7 +70,7 @@ func NewKey(t testing.TB, alg, kid string) *Key {
 }
 
 // NewRSAKey makes an RSA key of a size of its own. It is slow above 2048 bits.
-func NewRSAKey(t testing.TB, alg, kid string, bits int) *Key {
+func NewRSAKey(t TB, alg, kid string, bits int) *Key {
 	t.Helper()
 	private, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {

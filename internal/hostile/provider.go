@@ -23,7 +23,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 )
 
@@ -61,7 +60,7 @@ type Script struct {
 type Provider struct {
 	Script
 
-	t      testing.TB
+	t      TB
 	base   string // of the endpoints: https://host:port/t
 	addr   string // host:port
 	dial   func(context.Context) (net.Conn, error)
@@ -79,8 +78,17 @@ type Provider struct {
 	access      map[string]grant
 }
 
+// TB is what a provider needs of a *testing.T; examples, which get none, bring
+// their own.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+	Context() context.Context
+}
+
 // New starts an honest provider on a loopback port.
-func New(t testing.TB, opts ...func(*Provider)) *Provider {
+func New(t TB, opts ...func(*Provider)) *Provider {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,20 +101,20 @@ func New(t testing.TB, opts ...func(*Provider)) *Provider {
 }
 
 // Pipe is New over net.Pipe, at https://op.example/t.
-func Pipe(t testing.TB, opts ...func(*Provider)) *Provider {
+func Pipe(t TB, opts ...func(*Provider)) *Provider {
 	t.Helper()
 	return PipeAt(t, "op.example", opts...)
 }
 
 // PipeAt is Pipe under another name, which must end in .example and have no
 // further dot: for tests with several issuers.
-func PipeAt(t testing.TB, host string, opts ...func(*Provider)) *Provider {
+func PipeAt(t TB, host string, opts ...func(*Provider)) *Provider {
 	t.Helper()
 	l := newPipeListener()
 	return start(t, l, host+":443", l.dial, opts)
 }
 
-func start(t testing.TB, l net.Listener, addr string, dial func(context.Context) (net.Conn, error), opts []func(*Provider)) *Provider {
+func start(t TB, l net.Listener, addr string, dial func(context.Context) (net.Conn, error), opts []func(*Provider)) *Provider {
 	base := "https://" + strings.TrimSuffix(addr, ":443") + "/t"
 	p := &Provider{
 		Script: Script{
