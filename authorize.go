@@ -25,7 +25,8 @@ type AuthorizationRequest struct {
 	// transaction needs SameSite=None (OAuth 2.0 Form Post Response Mode).
 	ResponseMode string
 	// AppState comes back in [Tokens].AppState: where the user wanted to go, say. It is sealed in the transaction and never leaves for the
-	// server. At most 1 KiB of UTF-8.
+	// server; what it was made from is still the caller's to check, before a browser is sent to an address that came from outside. At most
+	// 1 KiB of UTF-8.
 	AppState string
 	// MaxAge asks for a login that is no older; zero asks for a new one. The ID Token's auth_time is checked against it.
 	MaxAge *time.Duration

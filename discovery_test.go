@@ -260,3 +260,53 @@ func TestServerThatNeverAnswers(t *testing.T) {
 		}
 	})
 }
+
+// TestCallbackWhileDiscoveryIsDown: the login that is under way fails in a way that can be told, and the next one works.
+func TestCallbackWhileDiscoveryIsDown(t *testing.T) {
+	p := hostile.New(t)
+	first := newTestClient(t, p, func(cfg *Config) { cfg.Keys = testKeys })
+	rawURL, tx, err := first.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Authorize(rawURL)
+	second := newTestClient(t, p, func(cfg *Config) { cfg.Keys = testKeys }) // another process, cold
+	p.Serve("discovery", hostile.Status(503, "text/plain", "down"))
+	_, err = second.Callback(t.Context(), r, tx)
+	var e *ExchangeError
+	if !errors.As(err, &e) || e.Endpoint != "discovery" || e.Status != 503 {
+		t.Errorf("got %v", err)
+	}
+	p.Serve("discovery", nil)
+	if _, err := second.Callback(t.Context(), r, tx); err != nil {
+		t.Errorf("nothing was redeemed, so the same callback may come again: %v", err)
+	}
+}
+
+// TestMetadataRenewalOnce: many callers find the metadata old, one fetches.
+func TestMetadataRenewalOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := hostile.Pipe(t)
+		p.Serve("discovery", func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			p.Honest("discovery")(w, r)
+		})
+		c := newTestClient(t, p)
+		if _, err := c.Metadata(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(metadataAge + time.Second)
+		before := p.Count("discovery")
+		for range 100 {
+			if _, err := c.Metadata(t.Context()); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		if n := p.Count("discovery") - before; n != 1 {
+			t.Errorf("%d fetches, want 1", n)
+		}
+	})
+}

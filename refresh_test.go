@@ -79,6 +79,24 @@ func TestRefreshRemembersTheLogin(t *testing.T) {
 	}
 }
 
+func TestRefreshForLess(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.TokenResponse = func(m map[string]any) { delete(m, "scope") }
+	less, err := c.Tokens(t.Context(), RefreshToken{Previous: tokens, Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := p.Requests("token")
+	if got := sent[len(sent)-1].Form.Get("scope"); got != "openid" || !slices.Equal(less.Scope, []string{"openid"}) {
+		t.Errorf("asked for %q, got %q", got, less.Scope)
+	}
+}
+
 func TestRefreshWithTokenAlone(t *testing.T) {
 	p := hostile.New(t)
 	c := newTestClient(t, p)

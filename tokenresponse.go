@@ -204,6 +204,8 @@ func confidential(r *AuthRequest) []string {
 			}
 		}
 	}
+	// A secret may contain another: the longer one is blanked out first.
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	return secrets
 }
 

@@ -29,6 +29,8 @@ var tokenResponseLies = []struct {
 	check string
 }{
 	{"T06 a line break in the access token", member2("access_token", `"a\r\nX-Evil: 1"`), "access_token"},
+	{"access_token with a byte that no header may have", member2("access_token", `"a\u007f"`), "access_token"},
+	{"access_token beyond ASCII", member2("access_token", `"ä"`), "access_token"},
 	{"T08 access_token an array", member2("access_token", `["a"]`), "access_token"},
 	{"access_token empty", member2("access_token", `""`), "access_token"},
 	{"access_token missing", member2("access_token", ""), "access_token"},
@@ -38,7 +40,8 @@ var tokenResponseLies = []struct {
 	{"token_type MAC", member2("token_type", `"mac"`), "token_type"},
 	{"DPoP though none was asked", member2("token_type", `"DPoP"`), "token_type"},
 	{"T09 expires_in negative", member2("expires_in", `-4294967000`), "expires_in"},
-	{"expires_in beyond ten years", member2("expires_in", `1e12`), "expires_in"},
+	{"expires_in a second beyond ten years", member2("expires_in", `315360001`), "expires_in"},
+	{"expires_in beyond all years", member2("expires_in", `1e12`), "expires_in"},
 	{"token_type a secret", func(m map[string]any) { m["token_type"] = m["access_token"] }, "token_type"},
 	{"expires_in a secret", func(m map[string]any) { m["expires_in"] = m["access_token"] }, "expires_in"},
 	{"expires_in a word", member2("expires_in", `"soon"`), "expires_in"},
@@ -86,6 +89,7 @@ func TestTokenResponseTruths(t *testing.T) {
 		{"token_type in any case", member2("token_type", `"bEARER"`), func(k *Tokens) bool { return k.Type == "Bearer" }},
 		{"T11 expires_in absent: unknown, not eternal", member2("expires_in", ""), func(k *Tokens) bool { return k.Expiry.IsZero() }},
 		{"expires_in in quotes", member2("expires_in", `"60"`), func(k *Tokens) bool { return time.Until(k.Expiry) <= time.Minute }},
+		{"expires_in of ten years", member2("expires_in", `315360000`), func(k *Tokens) bool { return time.Until(k.Expiry) > 9*365*24*time.Hour }},
 		{"expires_in 0: expired at once", member2("expires_in", `0`), func(k *Tokens) bool { return !k.Expiry.IsZero() && !k.Expiry.After(time.Now()) }},
 		{"scope absent: as requested", member2("scope", ""), func(k *Tokens) bool { return slices.Contains(k.Scope, "openid") }},
 		{"scope empty: none", member2("scope", `""`), func(k *Tokens) bool { return len(k.Scope) == 0 }},
@@ -135,6 +139,16 @@ func TestTokenEndpointTroubles(t *testing.T) {
 		{"T07 a body that echoes secrets", echo, func(err error) bool { return errors.Is(err, ErrInvalidGrant) }},
 		{"T13 an error with status 200", hostile.JSON(`{"error":"bad_verification_code","error_description":"The code is incorrect"}`),
 			func(err error) bool { return errors.Is(err, Code("bad_verification_code")) }},
+		{"an empty error with status 200", hostile.JSON(`{"error":"","access_token":"a","token_type":"bearer"}`),
+			func(err error) bool { return errors.Is(err, Code("error")) }},
+		{"400 with another object", hostile.Status(400, "application/json", `{"message":"no"}`), func(err error) bool {
+			var r *ResponseError
+			return errors.As(err, &r) && r.Status == 400 && r.Code == ""
+		}},
+		{"where to read more", hostile.Status(400, "application/json", `{"error":"invalid_grant","error_uri":"https://op.example/help"}`), func(err error) bool {
+			var r *ResponseError
+			return errors.As(err, &r) && r.URI == "https://op.example/help"
+		}},
 		{"T16 a description of 100 KB", hostile.Error(400, "invalid_grant", strings.Repeat("\x00\n", 50_000)),
 			func(err error) bool { return errors.Is(err, ErrInvalidGrant) && len(err.Error()) < 1000 }},
 		{"an OAuth error with status 500", hostile.Error(500, "server_error", ""), func(err error) bool { return errors.Is(err, ErrServerError) }},

@@ -8,9 +8,9 @@ import (
 )
 
 // A Transaction is one login (or logout) under way: state, nonce, code verifier, redirect URI and what was asked for, sealed. It may lie
-// in a cookie (about 600 bytes; HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or in a session; the code
-// that keeps it can neither read nor change it. It is good for 30 minutes and, in one process, for one callback; between processes that
-// share keys the server's one-time code stands in for that.
+// in a cookie (about 600 bytes; a __Host- name, HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or in a
+// session; the code that keeps it can neither read nor change it. It is good for 30 minutes and, in one process, for one callback;
+// between processes that share keys the server's one-time code stands in for that.
 type Transaction string
 
 const transactionLifetime = 30 * time.Minute

@@ -34,6 +34,15 @@ func TestVerifyIDToken(t *testing.T) {
 	if token.Payload()[0] != '{' {
 		t.Error("the caller can change what was verified")
 	}
+	hashed := hostile.NewToken(p.SigningKey(), map[string]any{"iss": p.Issuer, "sub": p.Subject, "aud": p.ClientID, "iat": time.Now().Unix(),
+		"exp": time.Now().Add(time.Hour).Unix(), "auth_time": int64(1_700_000_000), "at_hash": "of something", "c_hash": "unknown here"})
+	if token, err = c.VerifyIDToken(t.Context(), hashed.String(), ""); err != nil || token.AuthTime().Unix() != 1_700_000_000 {
+		t.Errorf("hashes of what nobody here knows: %v", err)
+	}
+	hashed.Claims["c_hash"] = 1
+	if _, err := c.VerifyIDToken(t.Context(), hashed.String(), ""); refusedBy(err) != "c_hash" {
+		t.Errorf("a hash that is none: %v", err)
+	}
 	for _, l := range []struct{ name, sent, expected string }{
 		{"a nonce that nobody expects", "n", ""},
 		{"another nonce", "n", "m"},

@@ -37,6 +37,7 @@ func main() {
 		if c, err := r.Cookie("__Host-login"); err == nil {
 			pending = append(pending, openid.Transaction(c.Value))
 		}
+		http.SetCookie(w, &http.Cookie{Name: "__Host-login", Path: "/", MaxAge: -1, Secure: true})
 		tokens, err := client.Callback(r.Context(), r, pending...)
 		if err != nil {
 			log.Print(err) // says which check refused; contains no secret
