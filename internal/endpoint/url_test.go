@@ -31,6 +31,8 @@ func TestParseURL(t *testing.T) {
 		{"http to 127.255.0.1", loopback, "http://127.255.0.1/", ""},
 		{"http to ::1", loopback, "http://[::1]:8080/", ""},
 		{"http to localhost", loopback, "http://LocalHost:8080/", ""},
+		{"a file on loopback", loopback, "file://localhost/etc/passwd", `scheme "file"`},
+		{"another protocol on loopback", loopback, "ftp://127.0.0.1/", `scheme "ftp"`},
 		{"https stays good", loopback, "https://op.example/", ""},
 		{"nothing", strict, "", "no scheme"},
 		{"a path", strict, "/token", "no scheme"},
