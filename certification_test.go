@@ -1,0 +1,303 @@
+package openid
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+// A module is one of the certification suite's tests of a relying party (OpenID Connect RP conformance profiles: basic, config,
+// form_post, RP-initiated logout), under the suite's own name. The provider here has the suite's habits: an issuer with a slash at its
+// end, punctuation in client_id and secret, keys of other kinds in its key set.
+type module struct {
+	name   string
+	script func(t *testing.T, p *hostile.Provider)
+	tune   func(*Config)
+	ask    func(*AuthorizationRequest)
+	end    func(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error // what follows a good login
+	check  string                                                                   // refuses the login or what follows; empty: all is well
+	calls  string                                                                   // that the provider sees, in order
+}
+
+const (
+	toLogin    = "discovery authorization token jwks"
+	toRefresh  = toLogin + " token"
+	toUserInfo = toLogin + " userinfo"
+)
+
+// changed is the suite's lie: what was right, and a character more.
+func changed(name string) func(*testing.T, *hostile.Provider) {
+	return func(_ *testing.T, p *hostile.Provider) {
+		p.IDToken = func(tok *hostile.Token) { tok.Claims[name] = tok.Claims[name].(string) + "1" }
+	}
+}
+
+func without(name string) func(*testing.T, *hostile.Provider) {
+	return func(_ *testing.T, p *hostile.Provider) { p.IDToken = claim(name, "") }
+}
+
+func signedWith(alg string, lie func(*hostile.Token)) func(*testing.T, *hostile.Provider) {
+	return func(_ *testing.T, p *hostile.Provider) { p.Alg, p.IDToken = alg, lie }
+}
+
+func noKeyID(tok *hostile.Token) { delete(tok.Header, "kid") }
+
+var modules = []module{
+	{name: "oidcc-client-test", end: askUserInfo, calls: toUserInfo},
+	{name: "oidcc-client-test-client-secret-basic", calls: toLogin, end: func(t *testing.T, p *hostile.Provider, _ *Client, _ *Tokens) error {
+		if r := p.Requests("token")[0]; r.Auth != "client_secret_basic" || r.Form.Has("client_id") {
+			t.Errorf("authenticated with %s", r.Auth)
+		}
+		return nil
+	}},
+	{name: "oidcc-client-test-nonce-unless-code-flow", calls: toLogin, end: func(t *testing.T, p *hostile.Provider, _ *Client, _ *Tokens) error {
+		q := p.Requests("authorization")[0].Query
+		for _, name := range []string{"nonce", "state"} { // more characters are a warning of the suite's
+			if v := q.Get(name); len(v) != 43 || url.QueryEscape(v) != v {
+				t.Errorf("%s of %d characters", name, len(v))
+			}
+		}
+		return nil
+	}},
+	{name: "oidcc-client-test-scope-userinfo-claims", ask: func(r *AuthorizationRequest) { r.Scope = []string{"openid", "profile", "email"} },
+		end: askUserInfo, calls: toUserInfo},
+
+	{name: "oidcc-client-test-idtoken-sig-rs256", script: signedWith("RS256", nil), calls: toLogin},
+	{name: "oidcc-client-test-idtoken-sig-none", check: "alg", calls: "discovery authorization token", script: signedWith("RS256", func(tok *hostile.Token) {
+		tok.Header["alg"], tok.Compact = "none", hostile.DropSignature
+	})},
+	{name: "oidcc-client-test-invalid-sig-rs256", script: signedWith("RS256", compact(hostile.BreakSignature)), check: "signature", calls: toLogin},
+	{name: "oidcc-client-test-invalid-sig-es256", script: signedWith("ES256", compact(hostile.BreakSignature)), check: "signature", calls: toLogin},
+	{name: "oidcc-client-test-invalid-sig-hs256", script: signedWith("HS256", compact(hostile.BreakSignature)), check: "signature",
+		calls: "discovery authorization token", tune: func(cfg *Config) { cfg.IDTokenSigningAlgs = []string{"HS256"} }},
+	{name: "oidcc-client-test-kid-absent-single-jwks", calls: toLogin, script: func(t *testing.T, p *hostile.Provider) {
+		p.Alg, p.IDToken = "RS256", noKeyID
+		p.JWKS = func(set map[string]any) { // one signature key of each kind, none has a kid or an alg
+			set["keys"] = append(set["keys"].([]any)[:1], hostile.NewKey(t, "ES256", "").PublicJWK())
+			for _, k := range set["keys"].([]any) {
+				delete(k.(map[string]any), "kid")
+				delete(k.(map[string]any), "alg")
+			}
+		}
+	}},
+	{name: "oidcc-client-test-kid-absent-multiple-jwks", calls: toLogin, script: func(t *testing.T, p *hostile.Provider) {
+		p.Alg, p.IDToken = "RS256", noKeyID
+		p.JWKS = func(set map[string]any) {
+			all := []any{}
+			for _, alg := range []string{"RS256", "ES256", "RS256", "ES256", "ES256"} {
+				all = append(all, hostile.NewKey(t, alg, alg+"-another").PublicJWK())
+			}
+			set["keys"] = append(all, set["keys"].([]any)...)
+		}
+	}},
+
+	{name: "oidcc-client-test-invalid-iss", script: changed("iss"), check: "iss", calls: toLogin},
+	{name: "oidcc-client-test-invalid-aud", script: changed("aud"), check: "aud", calls: toLogin},
+	{name: "oidcc-client-test-missing-aud", script: without("aud"), check: "aud", calls: toLogin},
+	{name: "oidcc-client-test-missing-sub", script: without("sub"), check: "sub", calls: toLogin},
+	{name: "oidcc-client-test-missing-iat", script: without("iat"), check: "iat", calls: toLogin},
+	{name: "oidcc-client-test-nonce-invalid", script: changed("nonce"), check: "nonce", calls: toLogin},
+	{name: "oidcc-client-test-userinfo-invalid-sub", end: askUserInfo, check: "sub", calls: toUserInfo, script: func(_ *testing.T, p *hostile.Provider) {
+		p.UserInfo = func(m map[string]any) { m["sub"] = m["sub"].(string) + "invalid" }
+	}},
+
+	{name: "oidcc-client-test-discovery-openid-config", calls: "discovery authorization token jwks", end: func(t *testing.T, p *hostile.Provider, _ *Client, _ *Tokens) error {
+		if at := p.Requests("discovery")[0].Path; at != "/t/.well-known/openid-configuration" {
+			t.Errorf("asked at %s: a slash is doubled or lost", at)
+		}
+		return nil
+	}},
+	{name: "oidcc-client-test-discovery-jwks-uri-keys", calls: "discovery authorization token random/keys userinfo", end: askUserInfo,
+		script: func(_ *testing.T, p *hostile.Provider) {
+			p.Serve("random/keys", p.Honest("jwks"))
+			p.Metadata = func(m map[string]any) { m["jwks_uri"] = p.URL("random/keys") }
+		}},
+	{name: "oidcc-client-test-discovery-issuer-mismatch", check: "issuer", calls: "discovery", script: func(_ *testing.T, p *hostile.Provider) {
+		p.Metadata = func(m map[string]any) { m["issuer"] = m["issuer"].(string) + "INVALID" }
+	}},
+	{name: "oidcc-client-test-signing-key-rotation-just-before-signing", calls: toLogin + " authorization token jwks", end: again,
+		script: func(_ *testing.T, p *hostile.Provider) {
+			n := 0
+			p.IDToken = func(tok *hostile.Token) {
+				n++
+				p.Rotate("just-made-" + string(rune('0'+n)))
+				tok.Key = p.SigningKey()
+				tok.Header["kid"] = tok.Key.ID
+			}
+		}},
+	{name: "oidcc-client-test-signing-key-rotation", calls: toLogin + " authorization token jwks",
+		end: func(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error {
+			p.Rotate("second")
+			return again(t, p, c, tokens)
+		}},
+
+	{name: "oidcc-client-test-refresh-token", calls: toRefresh + " token userinfo", end: func(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error {
+		for range 2 { // each answer rotates the refresh token
+			var err error
+			if tokens, err = c.Refresh(t.Context(), tokens); err != nil {
+				return err
+			}
+		}
+		return askUserInfo(t, p, c, tokens)
+	}},
+	{name: "oidcc-client-test-refresh-token-invalid-issuer", end: refreshed(changed("iss")), check: "iss", calls: toRefresh},
+	{name: "oidcc-client-test-refresh-token-invalid-sub", end: refreshed(changed("sub")), check: "same sub", calls: toRefresh},
+}
+
+func askUserInfo(t *testing.T, _ *hostile.Provider, c *Client, tokens *Tokens) error {
+	info, err := c.UserInfo(t.Context(), tokens)
+	if err != nil {
+		return err
+	}
+	claims, err := Claims[map[string]any](info)
+	if claims["name"] == nil || claims["email"] == nil {
+		t.Errorf("claims are lost: %v", claims)
+	}
+	return err
+}
+
+// again is the suite's second full login of one module: the same client.
+func again(t *testing.T, p *hostile.Provider, c *Client, _ *Tokens) error {
+	_, err := logIn(t, c, p)
+	return err
+}
+
+func refreshed(lie func(*testing.T, *hostile.Provider)) func(*testing.T, *hostile.Provider, *Client, *Tokens) error {
+	return func(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error {
+		lie(t, p)
+		_, err := c.Refresh(t.Context(), tokens)
+		return err
+	}
+}
+
+// conformanceSuite has the suite's habits.
+func conformanceSuite(t *testing.T) *hostile.Provider {
+	p := hostile.New(t)
+	p.Issuer += "/"
+	p.ClientID = "client:%+& of the suite"
+	p.TokenResponse = func(m map[string]any) {
+		m["token_type"] = "bearer"
+		delete(m, "expires_in")
+	}
+	x := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
+	encryption := hostile.NewKey(t, "RS256", "enc-1").PublicJWK()
+	encryption["use"], encryption["alg"] = "enc", "RSA-OAEP"
+	p.JWKS = hostile.Beside(encryption,
+		map[string]any{"kty": "EC", "crv": "secp256k1", "use": "sig", "kid": "k1", "x": x, "y": x},
+		map[string]any{"kty": "EC", "crv": "P-256", "use": "enc", "alg": "ECDH-ES", "kid": "enc-2", "x": x, "y": x},
+		hostile.NewKey(t, "Ed25519", "ed").PublicJWK())
+	return p
+}
+
+func (m module) run(t *testing.T) (*hostile.Provider, error) {
+	p := conformanceSuite(t)
+	if m.script != nil {
+		m.script(t, p)
+	}
+	tune, ask := m.tune, m.ask
+	if tune == nil {
+		tune = func(*Config) {}
+	}
+	if ask == nil {
+		ask = func(*AuthorizationRequest) {}
+	}
+	c := newTestClient(t, p, tune)
+	tokens, err := logIn(t, c, p, ask)
+	if err == nil && m.end != nil {
+		err = m.end(t, p, c, tokens)
+	}
+	return p, err
+}
+
+func TestCertification(t *testing.T) {
+	for _, m := range modules {
+		t.Run(m.name, func(t *testing.T) {
+			p, err := m.run(t)
+			if got := refusedBy(err); got != m.check || m.check == "" && err != nil {
+				t.Errorf("refused by %q (%v), want %q", got, err, m.check)
+			}
+			var calls []string
+			for _, r := range p.Requests("") {
+				calls = append(calls, r.Endpoint)
+			}
+			if got := strings.Join(calls, " "); got != m.calls {
+				t.Errorf("the suite sees %s, want %s", got, m.calls)
+			}
+		})
+	}
+}
+
+// TestCertificationFormPostError: oidcc-client-test-form-post-error.
+func TestCertificationFormPostError(t *testing.T) {
+	p := conformanceSuite(t)
+	p.Callback = func(q url.Values) {
+		q.Del("code")
+		q.Set("error", "login_required")
+	}
+	_, err := logIn(t, newTestClient(t, p), p, maxAge(0), func(r *AuthorizationRequest) {
+		r.ResponseMode, r.Extra = "form_post", url.Values{"prompt": {"none"}}
+	})
+	var refused *ResponseError
+	if !errors.Is(err, ErrLoginRequired) || !errors.As(err, &refused) || refused.Endpoint != "authorization" {
+		t.Errorf("got %v, want login_required", err)
+	}
+	if q := p.Requests("authorization")[0].Query; q.Get("max_age") != "0" || q.Get("prompt") != "none" || q.Get("response_mode") != "form_post" {
+		t.Errorf("asked for %v", q)
+	}
+}
+
+// TestCertificationLogout: rp-init-logout and its two lies. The user is logged out in any case; a wrong state is reported.
+func TestCertificationLogout(t *testing.T) {
+	for _, l := range []struct {
+		name  string
+		state func(q url.Values)
+		check string
+	}{
+		{"oidcc-client-test-rp-init-logout", func(url.Values) {}, ""},
+		{"oidcc-client-test-rp-init-logout-other-state", setParam("state", "other"), "state"},
+		{"oidcc-client-test-rp-init-logout-no-state", dropParam("state"), "state"},
+	} {
+		t.Run(l.name, func(t *testing.T) {
+			p := conformanceSuite(t)
+			c := newTestClient(t, p)
+			tokens, err := logIn(t, c, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rawURL, tx, err := c.LogoutURL(t.Context(), tokens.IDToken, "https://app.example/bye")
+			if err != nil {
+				t.Fatal(err)
+			}
+			back := follow(t, p, rawURL)
+			q := back.URL.Query()
+			l.state(q)
+			back.URL.RawQuery = q.Encode()
+			if err := c.LogoutCallback(t.Context(), back, tx); refusedBy(err) != l.check || l.check == "" && err != nil {
+				t.Errorf("refused by %v, want %q", err, l.check)
+			}
+			sent := p.Requests("end_session")[0].Query
+			if sent.Get("id_token_hint") != tokens.IDToken.Raw().Reveal() || sent.Get("client_id") != p.ClientID {
+				t.Error("the request does not say whose session ends")
+			}
+		})
+	}
+}
+
+// follow plays the browser that is sent to the provider and back.
+func follow(t *testing.T, p *hostile.Provider, rawURL string) *http.Request {
+	t.Helper()
+	browser := p.HTTPClient()
+	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	answer, err := browser.Get(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	return httptest.NewRequestWithContext(t.Context(), "GET", answer.Header.Get("Location"), nil)
+}
