@@ -1,0 +1,248 @@
+package openid
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openid-client/openid/internal/jose"
+	"github.com/openid-client/openid/internal/strict"
+)
+
+const maxSubject = 255 // OpenID Connect Core 1.0 section 2
+
+// idTokenChecks are the rules of OpenID Connect Core 1.0 section 3.1.3.7 and of section 2, in order.
+var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
+	{"iss", "OpenID Connect Core 1.0 §3.1.3.7 (2)",
+		func(_ context.Context, j *jwt) bool { return j.claims.iss.Equal(j.c.cfg.Issuer) },
+		func(j *jwt) (string, string) { return quoted(j.c.cfg.Issuer), shown(j.claims.iss) }},
+	{"sub", "OpenID Connect Core 1.0 §2",
+		func(_ context.Context, j *jwt) bool {
+			var ok bool
+			j.subject, ok = j.claims.sub.Text()
+			return ok && j.subject != "" && len(j.subject) <= maxSubject
+		},
+		func(j *jwt) (string, string) { return "a subject of 1 to 255 bytes", shown(j.claims.sub) }},
+	{"aud", "OpenID Connect Core 1.0 §3.1.3.7 (3)",
+		func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
+		func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},
+	{"azp", "OpenID Connect Core 1.0 §3.1.3.7 (4, 5)",
+		func(_ context.Context, j *jwt) bool {
+			if j.claims.azp == nil {
+				return !j.severalAudiences()
+			}
+			return j.claims.azp.Equal(j.c.cfg.ClientID)
+		},
+		func(j *jwt) (string, string) {
+			if j.severalAudiences() {
+				return quoted(j.c.cfg.ClientID) + ", since there are several audiences", shown(j.claims.azp)
+			}
+			return "nothing, or " + quoted(j.c.cfg.ClientID), shown(j.claims.azp)
+		}},
+	{"exp", "OpenID Connect Core 1.0 §3.1.3.7 (9), RFC 7519 §4.1.4",
+		func(_ context.Context, j *jwt) bool {
+			exp, ok := j.claims.exp.NumericDate()
+			return ok && j.now.Add(-j.c.cfg.ClockTolerance).Before(time.Unix(exp, 0))
+		},
+		func(j *jwt) (string, string) { return "a time after " + j.clock(), j.date(j.claims.exp) }},
+	{"iat", "OpenID Connect Core 1.0 §2, §3.1.3.7 (10)",
+		func(_ context.Context, j *jwt) bool {
+			iat, ok := j.claims.iat.NumericDate()
+			return ok && !time.Unix(iat, 0).After(j.now.Add(j.c.cfg.ClockTolerance))
+		},
+		func(j *jwt) (string, string) { return "a time not after " + j.clock(), j.date(j.claims.iat) }},
+	{"nbf", "RFC 7519 §4.1.5",
+		func(_ context.Context, j *jwt) bool {
+			if j.claims.nbf == nil {
+				return true
+			}
+			nbf, ok := j.claims.nbf.NumericDate()
+			return ok && !time.Unix(nbf, 0).After(j.now.Add(j.c.cfg.ClockTolerance))
+		},
+		func(j *jwt) (string, string) {
+			return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
+		}},
+	{"nonce", "OpenID Connect Core 1.0 §3.1.3.7 (11), §12.2",
+		func(_ context.Context, j *jwt) bool { return j.nonceFits() },
+		func(j *jwt) (string, string) { return j.nonceStory() }},
+	{"auth_time", "OpenID Connect Core 1.0 §3.1.3.7 (13)",
+		func(_ context.Context, j *jwt) bool { return j.loginIsRecent() },
+		func(j *jwt) (string, string) {
+			if j.expect.maxAge == "" {
+				return "nothing, or a time not after " + j.clock(), j.date(j.claims.authTime)
+			}
+			return "a login at most " + j.expect.maxAge + " s before " + j.clock(), j.date(j.claims.authTime)
+		}},
+	{"at_hash", "OpenID Connect Core 1.0 §3.1.3.8",
+		func(_ context.Context, j *jwt) bool { return j.hashFits(j.claims.atHash, j.expect.accessToken) },
+		func(j *jwt) (string, string) {
+			return j.hashStory(j.claims.atHash, j.expect.accessToken, "access token")
+		}},
+	{"c_hash", "OpenID Connect Core 1.0 §3.3.2.11",
+		func(_ context.Context, j *jwt) bool { return j.hashFits(j.claims.cHash, j.expect.code) },
+		func(j *jwt) (string, string) { return j.hashStory(j.claims.cHash, j.expect.code, "code") }},
+	{"s_hash", "FAPI 1.0 Advanced §5.2.2.1",
+		func(_ context.Context, j *jwt) bool { return j.hashFits(j.claims.sHash, j.expect.state) },
+		func(j *jwt) (string, string) { return j.hashStory(j.claims.sHash, j.expect.state, "state") }},
+})
+
+// refreshedChecks follow when an ID Token came with a refresh: it must be about the same login.
+var refreshedChecks = []check[*jwt]{
+	{"same sub", "OpenID Connect Core 1.0 §12.2",
+		func(_ context.Context, j *jwt) bool {
+			return j.claims.sub.Equal((*j.expect.previous.v).subject)
+		},
+		func(j *jwt) (string, string) { return j.same("sub", j.claims.sub) }},
+	{"same aud", "OpenID Connect Core 1.0 §12.2",
+		func(_ context.Context, j *jwt) bool {
+			return slices.Equal(audienceList(j.claims.aud), audienceList(j.expect.previous.claim("aud")))
+		},
+		func(j *jwt) (string, string) { return j.same("aud", j.claims.aud) }},
+	{"same auth_time", "OpenID Connect Core 1.0 §12.2",
+		func(_ context.Context, j *jwt) bool {
+			if j.claims.authTime == nil {
+				return true
+			}
+			now, _ := j.claims.authTime.NumericDate()
+			login := (*j.expect.previous.v).login.authTime
+			return login == 0 || now == login
+		},
+		func(j *jwt) (string, string) {
+			if login := (*j.expect.previous.v).login.authTime; login != 0 {
+				return time.Unix(login, 0).UTC().Format(time.RFC3339) + " as at the login", j.date(j.claims.authTime)
+			}
+			return "any time", j.date(j.claims.authTime)
+		}},
+}
+
+// audienceIsUs: this client is meant, and nobody whom the configuration does not trust.
+func (j *jwt) audienceIsUs() bool {
+	if j.claims.aud.Equal(j.c.cfg.ClientID) {
+		return true
+	}
+	us := false
+	list, ok := j.claims.aud.Texts()
+	for _, a := range list {
+		us = us || a == j.c.cfg.ClientID
+		ok = ok && (a == j.c.cfg.ClientID || slices.Contains(j.c.cfg.TrustedAudiences, a))
+	}
+	return ok && us
+}
+
+func (j *jwt) severalAudiences() bool {
+	return j.claims.aud.Kind() == '[' && len(audienceList(j.claims.aud)) > 1
+}
+
+func (j *jwt) audiences() string {
+	if len(j.c.cfg.TrustedAudiences) == 0 {
+		return quoted(j.c.cfg.ClientID) + " alone"
+	}
+	return quoted(j.c.cfg.ClientID) + ", and beside it only " + quoted(strings.Join(j.c.cfg.TrustedAudiences, " "))
+}
+
+func audienceList(v strict.Value) []string {
+	if s, ok := v.Text(); ok {
+		return []string{s}
+	}
+	list, _ := v.Texts()
+	slices.Sort(list)
+	return list
+}
+
+// nonceFits: the nonce that was sent must come back; where none was sent none may come; a refreshed ID Token need not repeat it.
+func (j *jwt) nonceFits() bool {
+	v := j.claims.nonce
+	if p := j.expect.previous; p != nil {
+		login := (*p.v).login.nonce
+		return v == nil || login != "" && v.EqualSecret(login)
+	}
+	if j.expect.nonce == "" {
+		return v == nil
+	}
+	return v.EqualSecret(j.expect.nonce)
+}
+
+func (j *jwt) nonceStory() (expected, got string) {
+	expected = "the nonce of this login"
+	switch {
+	case j.expect.previous != nil:
+		expected = "nothing, or the nonce of the login"
+	case j.expect.nonce == "":
+		expected = "no nonce"
+	}
+	switch {
+	case j.claims.nonce == nil:
+		return expected, "nothing"
+	case j.claims.nonce.Kind() != '"':
+		return expected, "not a string"
+	case j.nonceFits():
+		return expected, "the same"
+	}
+	return expected, "another"
+}
+
+func (j *jwt) loginIsRecent() bool {
+	at, ok := j.claims.authTime.NumericDate()
+	if j.claims.authTime == nil && j.expect.maxAge == "" {
+		return true
+	}
+	if !ok || time.Unix(at, 0).After(j.now.Add(j.c.cfg.ClockTolerance)) {
+		return false
+	}
+	if j.expect.maxAge == "" {
+		return true
+	}
+	limit, err := strconv.ParseInt(j.expect.maxAge, 10, 64)
+	return err == nil && !j.now.Add(-j.c.cfg.ClockTolerance).After(time.Unix(at, 0).Add(time.Duration(limit)*time.Second))
+}
+
+// hashFits judges at_hash and its kin whenever they are there and what they are the hash of is known.
+func (j *jwt) hashFits(v strict.Value, of string) bool {
+	if v == nil {
+		return true
+	}
+	if v.Kind() != '"' || of == "" {
+		return v.Kind() == '"'
+	}
+	want, ok := jose.HalfHash(j.header.Algorithm, of)
+	return ok && v.EqualSecret(want)
+}
+
+func (j *jwt) hashStory(v strict.Value, of, what string) (expected, got string) {
+	expected = "nothing, or the hash of the " + what
+	switch {
+	case v == nil:
+		return expected, "nothing"
+	case !j.hashFits(v, of):
+		return expected, "another value"
+	case of == "":
+		return expected, "a value that nothing is known about"
+	}
+	return expected, "the hash"
+}
+
+func (j *jwt) same(name string, v strict.Value) (expected, got string) {
+	return shown(j.expect.previous.claim(name)) + " as before", shown(v)
+}
+
+func (j *jwt) clock() string { return j.now.UTC().Format(time.RFC3339) }
+
+func (j *jwt) date(v strict.Value) string {
+	if n, ok := v.NumericDate(); ok {
+		return time.Unix(n, 0).UTC().Format(time.RFC3339)
+	}
+	return shown(v)
+}
+
+// shown is for claims that are no secret: issuer, subject, audiences, times.
+func shown(v strict.Value) string {
+	if v == nil {
+		return "nothing"
+	}
+	if s, ok := v.Text(); ok {
+		return quoted(s)
+	}
+	return printable(string(v), 80)
+}
