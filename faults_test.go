@@ -101,7 +101,7 @@ func TestFaults(t *testing.T) {
 
 func (f faultyCall) suffer(t *testing.T, fault hostile.Fault) {
 	p, c, tokens := f.start(t)
-	idle := goroutines(c)
+	idle := quiet(c)
 	before := p.Count(f.endpoint)
 	p.Serve(f.endpoint, fault.Handler(p.Honest(f.endpoint)))
 
@@ -130,7 +130,7 @@ func (f faultyCall) suffer(t *testing.T, fault hostile.Fault) {
 	if n := p.Count(hostile.Elsewhere); n != 0 {
 		t.Errorf("the redirect was followed %d times", n)
 	}
-	if n := goroutines(c) - idle; n > 0 {
+	if n := quiet(c) - idle; n > 0 {
 		t.Errorf("%d goroutines are left", n)
 	}
 
@@ -140,9 +140,14 @@ func (f faultyCall) suffer(t *testing.T, fault hostile.Fault) {
 	}
 }
 
-// goroutines counts those of this bubble when nothing is under way and no connection is kept.
-func goroutines(c *Client) int {
+// quiet is goroutines when no connection is kept.
+func quiet(c *Client) int {
 	c.http.Transport.(*http.Transport).CloseIdleConnections()
+	return goroutines()
+}
+
+// goroutines counts those of this bubble when nothing is under way.
+func goroutines() int {
 	synctest.Wait()
 	stacks := make([]byte, 1<<20)
 	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "synctest bubble")
