@@ -83,6 +83,7 @@ func TestMemoryIsFlat(t *testing.T) {
 		}
 		early, few := cycles(5_000)
 		late, many := cycles(15_000)
+		runtime.KeepAlive(c) // until here, or it would be part of the garbage
 		if growth := int64(late) - int64(early); growth > 64<<10 {
 			t.Errorf("15,000 cycles left %d bytes", growth)
 		}
