@@ -12,7 +12,7 @@ var goOIDC = Contender{Name: "go-oidc", Verifier: func(s Server) (Verify, func()
 	return goOIDCVerifier(s, func(*oidc.IDToken) error { return nil })
 }}
 
-var goOIDCClaims = Contender{Name: "go-oidc, claims", Decodes: true, Verifier: func(s Server) (Verify, func(), error) {
+var goOIDCClaims = Contender{Name: "go-oidc + claims", Decodes: true, Verifier: func(s Server) (Verify, func(), error) {
 	return goOIDCVerifier(s, func(t *oidc.IDToken) error { return t.Claims(new(fixture.IDClaims)) })
 }}
 

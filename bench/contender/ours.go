@@ -19,7 +19,7 @@ var ours = Contender{
 }
 
 var oursClaims = Contender{
-	Name:     "ours, claims",
+	Name:     "ours + claims",
 	Decodes:  true,
 	Verifier: func(s Server) (Verify, func(), error) { return oursVerifier(s, true) },
 }

@@ -30,7 +30,7 @@ const unlimited = -1
 
 var subjects = slices.Concat(
 	[]subject{
-		{"verify", "RS256", map[string]target{"ours": {1.10, 4}, "ours, claims": {1.20, unlimited}}, verifyLanes},
+		{"verify", "RS256", map[string]target{"ours": {1.10, 4}, "ours + claims": {1.20, unlimited}}, verifyLanes},
 		{"verify", "PS256", map[string]target{"ours": {1.10, 4}}, verifyLanes},
 		{"verify", "ES256", map[string]target{"ours": {1.05, 4}}, verifyLanes},
 		{"verify", "EdDSA", map[string]target{"ours": {1.06, 4}}, verifyLanes},
