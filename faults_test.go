@@ -100,7 +100,13 @@ func TestFaults(t *testing.T) {
 }
 
 func (f faultyCall) suffer(t *testing.T, fault hostile.Fault) {
-	p, c, tokens := f.start(t)
+	p, c, tokens := f.start(t, func(cfg *Config) {
+		cfg.Trace = func(_ context.Context, e Event) {
+			if strings.Contains(fmt.Sprintf("%+v", e), hostile.Canary) {
+				t.Errorf("the event %s %s shows a secret", e.Kind, e.Name)
+			}
+		}
+	})
 	idle := quiet(c)
 	before := p.Count(f.endpoint)
 	p.Serve(f.endpoint, fault.Handler(p.Honest(f.endpoint)))
