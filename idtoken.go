@@ -105,6 +105,7 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw, nonce string) (*IDToken
 func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e expectation) (*IDToken, error) {
 	j := jwts.Get().(*jwt)
 	j.document, j.c, j.server, j.algs, j.raw, j.expect, j.now = "ID Token", c, s, s.algs, raw, e, c.now()
+	j.earliest, j.latest = j.now.Add(-c.cfg.ClockTolerance).Unix(), j.now.Add(c.cfg.ClockTolerance).Unix()
 	defer func() {
 		*j = jwt{signature: j.signature} // the pool keeps no token
 		jwts.Put(j)

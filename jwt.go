@@ -21,6 +21,8 @@ type jwt struct {
 	raw      string
 	expect   expectation
 	now      time.Time
+	earliest int64 // now, in seconds, less the tolerance
+	latest   int64 // and plus it
 
 	jws       jose.JWS
 	header    jose.Header
@@ -154,7 +156,7 @@ func (j *jwt) verifySignature() bool {
 // readClaims reads the payload once, from the bytes that were signed.
 func (j *jwt) readClaims() error {
 	var err error
-	if j.payload, err = strict.AppendBase64(make([]byte, 0, len(j.jws.Payload)*3/4+3), j.jws.Payload); err != nil {
+	if j.payload, err = strict.AppendBase64(nil, j.jws.Payload); err != nil {
 		return err
 	}
 	c := &j.claims

@@ -1,6 +1,9 @@
 package strict
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 var errBase64 = &Error{"not unpadded base64url"}
 
@@ -8,15 +11,25 @@ var errBase64 = &Error{"not unpadded base64url"}
 // value has exactly one spelling: the 64 characters and no other (Go's decoder skips CR and LF), no padding, and unused
 // bits that are zero (RFC 4648 section 3.5). On error dst is returned as it was.
 func AppendBase64(dst []byte, s string) ([]byte, error) {
-	n := len(dst)
-	out := slices.Grow(dst, len(s)/4*3+2)
-	out = out[:n+len(s)/4*3]
-	for w := out[n:]; len(s) >= 4 && len(w) >= 3; s, w = s[4:], w[3:] {
+	n, whole := len(dst), len(s)/4*3
+	out := slices.Grow(dst, whole+wordSize)[:n+whole]
+	// Eight characters are six bytes, written as a word whose last two bytes the next one overwrites.
+	w, bad := out[n:n+whole+wordSize], byte(0)
+	for len(s) >= 8 && len(w) >= wordSize {
 		a, b, c, d := sextets[s[0]], sextets[s[1]], sextets[s[2]], sextets[s[3]]
-		if (a|b|c|d)&outside != 0 {
-			return dst, errBase64
-		}
+		e, f, g, h := sextets[s[4]], sextets[s[5]], sextets[s[6]], sextets[s[7]]
+		bad |= a | b | c | d | e | f | g | h
+		binary.BigEndian.PutUint64(w, uint64(a)<<58|uint64(b)<<52|uint64(c)<<46|uint64(d)<<40|uint64(e)<<34|uint64(f)<<28|uint64(g)<<22|uint64(h)<<16)
+		s, w = s[8:], w[6:]
+	}
+	if len(s) >= 4 {
+		a, b, c, d := sextets[s[0]], sextets[s[1]], sextets[s[2]], sextets[s[3]]
+		bad |= a | b | c | d
 		w[0], w[1], w[2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
+		s = s[4:]
+	}
+	if bad&outside != 0 {
+		return dst, errBase64
 	}
 	switch len(s) {
 	case 1:
@@ -36,6 +49,8 @@ func AppendBase64(dst []byte, s string) ([]byte, error) {
 	}
 	return out, nil
 }
+
+const wordSize = 8
 
 // outside marks a byte that is not of the alphabet.
 const outside = 0xc0

@@ -25,17 +25,26 @@ func plain(doc []byte, found *spans) (n int, ok bool) {
 	if len(doc) < 2 || len(doc) > math.MaxInt32 || doc[0] != '{' || !utf8.Valid(doc) {
 		return 0, false
 	}
+	marks := uint64(0)
 	for i := 1; n < maxPlain; n++ {
 		colon := plainString(doc, i)
 		if colon < 0 || colon == len(doc) || doc[colon] != ':' {
 			return 0, false
 		}
 		name := doc[i+1 : colon-1]
-		for _, m := range found[:n] {
-			if string(doc[m.name:m.colon-1]) == string(name) {
-				return 0, false
+		if len(name) == 0 {
+			return 0, false
+		}
+		// Most names differ in length or in their first or last byte: only the others are compared.
+		mark := uint64(1) << ((len(name) ^ int(name[0]) ^ int(name[len(name)-1])<<2) & 63)
+		if marks&mark != 0 {
+			for _, m := range found[:n] {
+				if string(doc[m.name:m.colon-1]) == string(name) {
+					return 0, false
+				}
 			}
 		}
+		marks |= mark
 		end := plainValue(doc, colon+1)
 		if end < 0 || end == len(doc) {
 			return 0, false
