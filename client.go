@@ -226,7 +226,7 @@ func expectedOf(err error, otherwise string) string {
 
 // exchange is the one way out of this package: bounded, traced, and with errors of the public type, in which nothing of what was sent
 // in confidence comes back.
-func (c *Client) exchange(ctx context.Context, name string, r *endpoint.Request, sent ...string) (*endpoint.Response, error) {
+func (c *Client) exchange(ctx context.Context, name string, r *endpoint.Request, sent func() []string) (*endpoint.Response, error) {
 	if c.cfg.Trace == nil {
 		res, err := c.http.Do(ctx, r)
 		if err != nil {

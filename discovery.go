@@ -164,12 +164,15 @@ func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) 
 		s.keys = old.keys
 	default:
 		s.keys = jwks.New(func(ctx context.Context) (*endpoint.Response, error) {
-			return c.exchange(ctx, "jwks", &endpoint.Request{Method: "GET", URL: u, Accept: jwksMediaTypes})
+			return c.exchange(ctx, "jwks", &endpoint.Request{Method: "GET", URL: u, Accept: jwksMediaTypes}, nothing)
 		})
 		_ = c.importInto(s) // keys that do not fit are fetched instead
 	}
 	return s, nil
 }
+
+// nothing was sent in confidence.
+func nothing() []string { return nil }
 
 var (
 	jsonMediaTypes = []string{"application/json"}
@@ -227,11 +230,11 @@ func (c *Client) discover(ctx context.Context, old *server) (*server, error) {
 	for _, place := range places {
 		u, err := c.http.ParseURL(place)
 		if err != nil {
-			return nil, exchangeError("discovery", err, nil)
+			return nil, exchangeError("discovery", err, nothing)
 		}
-		res, err := c.exchange(ctx, "discovery", &endpoint.Request{Method: "GET", URL: u, Accept: jsonMediaTypes})
+		res, err := c.exchange(ctx, "discovery", &endpoint.Request{Method: "GET", URL: u, Accept: jsonMediaTypes}, nothing)
 		if err == nil && res.Status != 200 {
-			err = statusError("discovery", res, nil)
+			err = statusError("discovery", res, nothing)
 		}
 		if err != nil {
 			var refused *ResponseError

@@ -133,10 +133,10 @@ func (e *ExchangeError) Error() string {
 // Unwrap returns the cause, so that errors.Is(err, context.DeadlineExceeded) works.
 func (e *ExchangeError) Unwrap() error { return e.Err }
 
-func exchangeError(name string, err error, sent []string) error {
+func exchangeError(name string, err error, sent func() []string) error {
 	var e *endpoint.Error
 	if errors.As(err, &e) {
-		return &ExchangeError{Endpoint: name, Sent: e.Sent, Status: e.Status, Expected: e.Expected, Got: withheld(e.Got, sent), Err: e.Err}
+		return &ExchangeError{Endpoint: name, Sent: e.Sent, Status: e.Status, Expected: e.Expected, Got: withheld(e.Got, sent()), Err: e.Err}
 	}
 	return &ExchangeError{Endpoint: name, Err: err}
 }

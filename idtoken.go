@@ -121,7 +121,9 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 			return nil, err
 		}
 	}
-	c.headers.keep(j.jws.Header, j.header)
+	if !j.known {
+		c.headers.keep(j.jws.Header, j.header)
+	}
 	t := newIDToken(raw, j.payload, c.cfg.Issuer, j.subject, &j.claims)
 	(*t.v).login.nonce = e.nonce // the one that came is the same
 	if e.previous != nil {

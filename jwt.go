@@ -26,6 +26,7 @@ type jwt struct {
 
 	jws       jose.JWS
 	header    jose.Header
+	known     bool // the header was read before
 	keys      []*jose.Key
 	payload   []byte
 	claims    registeredClaims
@@ -72,7 +73,7 @@ var signedChecks = []check[*jwt]{
 	{"header", "RFC 7515 §4, RFC 8725 §3.7",
 		func(_ context.Context, j *jwt) bool {
 			if h, ok := j.c.headers.lookup(j.jws.Header); ok {
-				j.header, j.refusal = h, nil
+				j.header, j.known = h, true
 				return true
 			}
 			j.header, j.refusal = jose.ParseHeader(j.jws.Header)

@@ -21,7 +21,8 @@ const maxExpiresIn = 10 * 365 * 24 * 60 * 60
 // tokenResponse is the token endpoint's answer, under judgement (RFC 6749 section 5.1).
 type tokenResponse struct {
 	expect                                                            expectation
-	sent                                                              []string // in confidence
+	sent                                                              func() []string // in confidence
+	accessToken, scopes                                               string          // once their rows have seen them
 	access, kindOf, expiresIn, refresh, scope, idToken, err, why, uri strict.Value
 	extra                                                             map[string]json.RawMessage
 }
@@ -32,14 +33,18 @@ func (*tokenResponse) cause() error { return nil }
 var tokenResponseChecks = []check[*tokenResponse]{
 	{"access_token", "RFC 6749 §5.1, §A.12",
 		func(_ context.Context, d *tokenResponse) bool {
-			s, ok := d.access.Text()
-			return ok && s != "" && visible(s)
+			var ok bool
+			d.accessToken, ok = d.access.Text()
+			return ok && d.accessToken != "" && visible(d.accessToken)
 		},
 		func(d *tokenResponse) (string, string) {
 			return "a non-empty string of visible ASCII", kindOf(d.access)
 		}},
 	{"token_type", "RFC 6749 §7.1, RFC 6750",
 		func(_ context.Context, d *tokenResponse) bool {
+			if d.kindOf.Equal("Bearer") {
+				return true
+			}
 			s, _ := d.kindOf.Text()
 			return strings.EqualFold(s, "Bearer")
 		},
@@ -58,7 +63,11 @@ var tokenResponseChecks = []check[*tokenResponse]{
 			return "nothing, or a non-empty string of visible ASCII", kindOf(d.refresh)
 		}},
 	{"scope", "RFC 6749 §5.1",
-		func(_ context.Context, d *tokenResponse) bool { _, ok := d.scope.Text(); return d.scope == nil || ok },
+		func(_ context.Context, d *tokenResponse) bool {
+			var ok bool
+			d.scopes, ok = d.scope.Text()
+			return d.scope == nil || ok
+		},
 		func(d *tokenResponse) (string, string) { return "nothing, or a string", kindOf(d.scope) }},
 	{"id_token", "OpenID Connect Core 1.0 §3.1.3.3",
 		func(_ context.Context, d *tokenResponse) bool {
@@ -156,7 +165,7 @@ func (d *tokenResponse) read(body []byte) error {
 
 // statusError tells a refusal from an answer that says nothing: a 4xx is a refusal whatever its body, and so is every answer whose body
 // names an error (RFC 6749 section 5.2).
-func statusError(name string, res *endpoint.Response, sent []string) error {
+func statusError(name string, res *endpoint.Response, sent func() []string) error {
 	d := tokenResponse{sent: sent}
 	if len(res.Body) > 0 && d.read(res.Body) == nil && d.err != nil {
 		return d.refusal(name, res.Status)
@@ -174,8 +183,9 @@ func (d *tokenResponse) refusal(name string, status int) error {
 	}
 	why, _ := d.why.Text()
 	uri, _ := d.uri.Text()
-	return &ResponseError{Endpoint: name, Status: status, Code: Code(printable(withheld(code, d.sent), 64)),
-		Description: printable(withheld(why, d.sent), 200), URI: printable(withheld(uri, d.sent), 200)}
+	sent := d.sent()
+	return &ResponseError{Endpoint: name, Status: status, Code: Code(printable(withheld(code, sent), 64)),
+		Description: printable(withheld(why, sent), 200), URI: printable(withheld(uri, sent), 200)}
 }
 
 // publicParameters of a token request may stand in an error.
@@ -220,9 +230,9 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 	if err := c.cfg.Auth.Authenticate(ctx, &r); err != nil {
 		return nil, err
 	}
-	sent := confidential(&r)
+	sent := func() []string { return confidential(&r) }
 	began := time.Now()
-	res, err := c.exchange(ctx, "token", &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: jsonMediaTypes}, sent...)
+	res, err := c.exchange(ctx, "token", &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: jsonMediaTypes}, sent)
 	if err != nil {
 		return nil, err
 	}
@@ -244,9 +254,8 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 
 // takeTokens turns a judged response into Tokens, the ID Token verified.
 func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, began time.Time) (*Tokens, error) {
-	access, _ := d.access.Text()
 	refresh, _ := d.refresh.Text()
-	t := &Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: "Bearer", issuer: c.cfg.Issuer}
+	t := &Tokens{AccessToken: NewSecret(d.accessToken), RefreshToken: NewSecret(refresh), Type: "Bearer", issuer: c.cfg.Issuer}
 	if len(d.extra) > 0 {
 		t.extra = func() map[string]json.RawMessage { return d.extra }
 	}
@@ -254,15 +263,15 @@ func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, be
 		seconds, _ := d.lifetime()
 		t.Expiry = began.Add(time.Duration(seconds) * time.Second)
 	}
-	if scope, ok := d.scope.Text(); ok {
-		t.Scope = strings.Fields(scope)
+	if d.scope != nil {
+		t.Scope = strings.Fields(d.scopes)
 	}
 	if d.idToken == nil || d.expect.idToken == idTokenIgnored {
 		return t, nil
 	}
 	raw, _ := d.idToken.Text()
 	e := d.expect
-	e.accessToken = access
+	e.accessToken = d.accessToken
 	var err error
 	t.IDToken, err = c.verifyIDToken(ctx, s, raw, e)
 	if err != nil {

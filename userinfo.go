@@ -92,13 +92,14 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 		return nil, err
 	}
 	access := t.AccessToken.Reveal()
+	sent := func() []string { return []string{access} }
 	res, err := c.exchange(ctx, "userinfo", &endpoint.Request{Method: http.MethodGet, URL: u, Accept: jsonMediaTypes,
-		Header: http.Header{"Authorization": {"Bearer " + access}}}, access)
+		Header: http.Header{"Authorization": {"Bearer " + access}}}, sent)
 	if err != nil {
 		return nil, err
 	}
 	if res.Status != http.StatusOK {
-		return nil, statusError("userinfo", res, []string{access})
+		return nil, statusError("userinfo", res, sent)
 	}
 	d := &userInfoDocument{token: t.IDToken}
 	err = strict.Object(res.Body, func(name []byte, v strict.Value) error {

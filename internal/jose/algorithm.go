@@ -51,14 +51,15 @@ func number(table []algorithm) []algorithm {
 }
 
 // lookup finds an algorithm by its exact name, nil if there is none.
-func lookup(name string) *algorithm {
+func lookup(name string) *algorithm { return byName[name] }
+
+var byName = func() map[string]*algorithm {
+	m := make(map[string]*algorithm, len(algorithms))
 	for i := range algorithms {
-		if algorithms[i].name == name {
-			return &algorithms[i]
-		}
+		m[algorithms[i].name] = &algorithms[i]
 	}
-	return nil
-}
+	return m
+}()
 
 // Supported reports whether alg is an algorithm this package verifies with.
 func Supported(alg string) bool { return lookup(alg) != nil }

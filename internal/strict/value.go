@@ -109,6 +109,9 @@ func (v Value) NumericDate() (int64, bool) {
 	if v.Kind() != '0' || v[0] == '-' {
 		return 0, false
 	}
+	if n, ok := v.digits(); ok {
+		return n, true
+	}
 	number, exponent := []byte(v), 0
 	if i := bytes.IndexAny(number, "eE"); i >= 0 {
 		var err error
@@ -136,6 +139,20 @@ func (v Value) NumericDate() (int64, bool) {
 		if n = n*10 + int64(digit-'0'); n > maxNumericDate {
 			return 0, false
 		}
+	}
+	return n, true
+}
+
+// digits reads the number of nearly every date: a few digits and nothing else.
+func (v Value) digits() (n int64, ok bool) {
+	if len(v) > 11 {
+		return 0, false
+	}
+	for _, c := range v {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
 	}
 	return n, true
 }
