@@ -245,6 +245,28 @@ func TestKeysStayWithTheirIssuer(t *testing.T) {
 	})
 }
 
+// TestMetadataServerDown: old metadata serves on, and one of the many callers asks anew, once a minute.
+func TestMetadataServerDown(t *testing.T) {
+	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+		good := longLived(p, p.SigningKey()).String()
+		verify(t, c, good)
+		p.Serve("discovery", hostile.Hang())
+		for range 3 {
+			time.Sleep(metadataAge + time.Second)
+			before, began := p.Count("discovery"), time.Now()
+			verifyAtOnce(t, c, good, 200)
+			if waited := time.Since(began); waited > 0 {
+				t.Errorf("good tokens waited %v", waited)
+			}
+			time.Sleep(discoveryTimeout)
+			verifyAtOnce(t, c, good, 200)
+			if n := p.Count("discovery") - before; n != 1 {
+				t.Errorf("%d requests, want 1", n)
+			}
+		}
+	})
+}
+
 // TestCallbackReload: a browser sends the same response many times at once. The code leaves once.
 func TestCallbackReload(t *testing.T) {
 	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
