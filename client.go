@@ -102,6 +102,17 @@ type Client struct {
 	responseRows  []check[*authorizationResponse]
 }
 
+// String names the server and the client and shows nothing of what the client holds.
+func (c *Client) String() string {
+	return "openid.Client " + quoted(c.cfg.ClientID) + " at " + quoted(c.cfg.Issuer)
+}
+
+// Format writes what String says, for every verb.
+func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // New checks cfg and makes a client. It does no I/O: the server's metadata and keys are loaded when they are first needed, so that an
 // application starts while its provider is down. All mistakes are reported at once, each as a *[ConfigError].
 func New(cfg Config) (*Client, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -164,15 +165,30 @@ func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) 
 		s.keys = old.keys
 	default:
 		s.keys = jwks.New(func(ctx context.Context) (*endpoint.Response, error) {
-			return c.exchange(ctx, "jwks", &endpoint.Request{Method: "GET", URL: u, Accept: jwksMediaTypes}, nothing)
+			res, err := c.exchange(ctx, "jwks", &endpoint.Request{Method: "GET", URL: u, Accept: jwksMediaTypes}, nothing)
+			if err == nil && res.Status != http.StatusOK {
+				err = statusError("jwks", res, nothing)
+			}
+			return res, err
 		})
 		_ = c.importInto(s) // keys that do not fit are fetched instead
+		s.keep(old)
 	}
 	return s, nil
 }
 
 // nothing was sent in confidence.
 func nothing() []string { return nil }
+
+// keep takes the keys of a set that moved along, until they are due for a fetch: the new place may not answer yet.
+func (s *server) keep(old *server) {
+	if old == nil || old.keys == nil {
+		return
+	}
+	if doc, err := old.keys.Export(); err == nil {
+		_ = s.keys.Import(doc)
+	}
+}
 
 var (
 	jsonMediaTypes = []string{"application/json"}

@@ -95,7 +95,7 @@ func (e *VerificationError) Error() string {
 		s += " (" + e.Spec + ")"
 	}
 	if e.Err != nil {
-		s += ": " + strings.TrimPrefix(e.Err.Error(), "openid: ")
+		s += ": " + strings.ReplaceAll(e.Err.Error(), "openid: ", "")
 	}
 	return s
 }

@@ -121,7 +121,7 @@ func (f faultyCall) suffer(t *testing.T, fault hostile.Fault) {
 		t.Errorf("%s: %v", wrong, err)
 	}
 	var refused *ResponseError
-	if got, want := errors.As(err, &refused), fault.Name == "429" && f.endpoint != "jwks"; got != want {
+	if got, want := errors.As(err, &refused), fault.Name == "429"; got != want {
 		t.Errorf("they refused: %v, want %v (%v)", got, want, err)
 	}
 	var exchange *ExchangeError
@@ -207,14 +207,15 @@ func TestOutOfReach(t *testing.T) {
 		for _, origin := range []string{hostile.Refused, hostile.BadTLS} {
 			t.Run(f.name+"/"+origin, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					p, c, tokens := f.start(t)
+					p, _, tokens := f.start(t)
+					elsewhere := func(*Config) {}
 					if f.endpoint == "discovery" {
-						c = newTestClient(t, p, func(cfg *Config) { cfg.DiscoveryURL = origin + "/metadata" })
+						elsewhere = func(cfg *Config) { cfg.DiscoveryURL = origin + "/metadata" }
 					} else {
 						member := map[string]string{"jwks": "jwks_uri", "token": "token_endpoint", "userinfo": "userinfo_endpoint"}[f.endpoint]
 						p.Metadata = func(m map[string]any) { m[member] = origin + "/x" }
-						c = newTestClient(t, p)
 					}
+					c := newTestClient(t, p, elsewhere)
 					err := f.call(t.Context(), p, c, tokens)
 					if wrong := f.notThisEndpoint(err); wrong != "" {
 						t.Errorf("%s: %v", wrong, err)

@@ -28,17 +28,25 @@ type loginClaims struct {
 	authTime int64  // 0: not known
 }
 
+// content is empty for the zero IDToken, which nobody verified: it has no issuer, so that no client takes it for its own.
+func (t *IDToken) content() *idToken {
+	if t == nil || t.v == nil {
+		return new(idToken)
+	}
+	return *t.v
+}
+
 // Issuer returns iss.
-func (t *IDToken) Issuer() string { return (*t.v).issuer }
+func (t *IDToken) Issuer() string { return t.content().issuer }
 
 // Subject returns sub, which is unique and never reassigned at its issuer.
-func (t *IDToken) Subject() string { return (*t.v).subject }
+func (t *IDToken) Subject() string { return t.content().subject }
 
 // Expiry returns exp. It bounds when the token may be accepted, not how long the user stays logged in.
-func (t *IDToken) Expiry() time.Time { return time.Unix((*t.v).exp, 0) }
+func (t *IDToken) Expiry() time.Time { return time.Unix(t.content().exp, 0) }
 
 // IssuedAt returns iat.
-func (t *IDToken) IssuedAt() time.Time { return time.Unix((*t.v).iat, 0) }
+func (t *IDToken) IssuedAt() time.Time { return time.Unix(t.content().iat, 0) }
 
 // AuthTime returns auth_time, when the user last proved who they are; the zero time when the server does not say.
 func (t *IDToken) AuthTime() time.Time {
@@ -58,17 +66,17 @@ func (t *IDToken) AMR() []string { s, _ := t.claim("amr").Texts(); return s }
 func (t *IDToken) SessionID() string { s, _ := t.claim("sid").Text(); return s }
 
 // Payload returns a copy of the claims as they were signed: a JSON object without duplicate names.
-func (t *IDToken) Payload() []byte { return slices.Clone((*t.v).payload) }
+func (t *IDToken) Payload() []byte { return slices.Clone(t.content().payload) }
 
 // Raw returns the token itself, for the rare receiver that wants to verify it too.
-func (t *IDToken) Raw() Secret { return NewSecret((*t.v).raw) }
+func (t *IDToken) Raw() Secret { return NewSecret(t.content().raw) }
 
 // String describes the token without showing it.
 func (t IDToken) String() string {
 	if t.v == nil {
 		return "no ID Token"
 	}
-	return "ID Token of " + quoted((*t.v).subject) + " at " + quoted((*t.v).issuer)
+	return "ID Token of " + quoted(t.Subject()) + " at " + quoted(t.Issuer())
 }
 
 // Format writes what String says, for every verb.
@@ -77,10 +85,10 @@ func (t IDToken) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 // MarshalText shows what String says; JSON encoders and log/slog use it.
 func (t IDToken) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-func (t *IDToken) verified() []byte { return (*t.v).payload }
+func (t *IDToken) verified() []byte { return t.content().payload }
 
 func (t *IDToken) claim(name string) (found strict.Value) {
-	_ = strict.Object((*t.v).payload, func(n []byte, v strict.Value) error {
+	_ = strict.Object(t.content().payload, func(n []byte, v strict.Value) error {
 		if string(n) == name {
 			found = v
 		}
@@ -125,11 +133,11 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 		c.headers.keep(j.jws.Header, j.header)
 	}
 	t := newIDToken(raw, j.payload, c.cfg.Issuer, j.subject, &j.claims)
-	(*t.v).login.nonce = e.nonce // the one that came is the same
+	t.content().login.nonce = e.nonce // the one that came is the same
 	if e.previous != nil {
-		(*t.v).login = (*e.previous.v).login
-		if (*t.v).login.authTime == 0 {
-			(*t.v).login.authTime, _ = j.claims.authTime.NumericDate()
+		t.content().login = e.previous.content().login
+		if t.content().login.authTime == 0 {
+			t.content().login.authTime, _ = j.claims.authTime.NumericDate()
 		}
 	}
 	return t, nil

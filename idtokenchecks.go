@@ -92,7 +92,7 @@ var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
 var refreshedChecks = []check[*jwt]{
 	{"same sub", "OpenID Connect Core 1.0 §12.2",
 		func(_ context.Context, j *jwt) bool {
-			return j.claims.sub.Equal((*j.expect.previous.v).subject)
+			return j.claims.sub.Equal(j.expect.previous.content().subject)
 		},
 		func(j *jwt) (string, string) { return j.same("sub", j.claims.sub) }},
 	{"same aud", "OpenID Connect Core 1.0 §12.2",
@@ -106,11 +106,11 @@ var refreshedChecks = []check[*jwt]{
 				return true
 			}
 			now, _ := j.claims.authTime.NumericDate()
-			login := (*j.expect.previous.v).login.authTime
+			login := j.expect.previous.content().login.authTime
 			return login == 0 || now == login
 		},
 		func(j *jwt) (string, string) {
-			if login := (*j.expect.previous.v).login.authTime; login != 0 {
+			if login := j.expect.previous.content().login.authTime; login != 0 {
 				return time.Unix(login, 0).UTC().Format(time.RFC3339) + " as at the login", j.date(j.claims.authTime)
 			}
 			return "any time", j.date(j.claims.authTime)
@@ -155,7 +155,7 @@ func audienceList(v strict.Value) []string {
 func (j *jwt) nonceFits() bool {
 	v := j.claims.nonce
 	if p := j.expect.previous; p != nil {
-		login := (*p.v).login.nonce
+		login := p.content().login.nonce
 		return v == nil || login != "" && v.EqualSecret(login)
 	}
 	if j.expect.nonce == "" {

@@ -30,7 +30,7 @@ func (c *Client) LogoutURL(ctx context.Context, t *IDToken, returnTo string) (st
 	q := endpoint.Query()
 	q.Set("client_id", c.cfg.ClientID)
 	if t != nil {
-		q.Set("id_token_hint", (*t.v).raw)
+		q.Set("id_token_hint", t.content().raw)
 	}
 	var sealed Transaction
 	if returnTo != "" {

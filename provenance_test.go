@@ -124,3 +124,25 @@ func TestRequireIss(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestTheZeroIDTokenIsNobodys: whoever writes one down instead of verifying gets nowhere, and no panic.
+func TestTheZeroIDTokenIsNobodys(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	forged := &Tokens{AccessToken: NewSecret("a"), RefreshToken: NewSecret("r"), IDToken: &IDToken{}}
+	if _, err := c.UserInfo(t.Context(), forged); refusedBy(err) != "issuer" {
+		t.Errorf("UserInfo: %v", err)
+	}
+	if _, err := c.Refresh(t.Context(), forged); refusedBy(err) != "issuer" {
+		t.Errorf("refresh: %v", err)
+	}
+	if _, _, err := c.LogoutURL(t.Context(), forged.IDToken, ""); refusedBy(err) != "issuer" {
+		t.Errorf("logout: %v", err)
+	}
+	if id := forged.IDToken; id.Issuer()+id.Subject()+id.ACR()+id.SessionID() != "" || len(id.Payload()) != 0 || new(UserInfo).Subject() != "" {
+		t.Error("the zero value says something")
+	}
+	if n := p.Count(""); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}

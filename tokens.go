@@ -72,7 +72,7 @@ func (t *Tokens) MarshalBinary() ([]byte, error) {
 		expiry = strconv.FormatInt(t.Expiry.UnixMilli(), 10)
 	}
 	if t.IDToken != nil {
-		v := *t.IDToken.v
+		v := t.IDToken.content()
 		rawID, payload, issuer = v.raw, string(v.payload), v.issuer
 		nonce, authTime = v.login.nonce, strconv.FormatInt(v.login.authTime, 10)
 	}
@@ -126,7 +126,7 @@ func (t *Tokens) UnmarshalBinary(b []byte) error {
 			return errRecord
 		}
 		u.IDToken = newIDToken(rawID, []byte(payload), issuer, subject, &claims)
-		login := &(*u.IDToken.v).login
+		login := &u.IDToken.content().login
 		login.nonce = nonce
 		if login.authTime, err = strconv.ParseInt(authTime, 10, 64); err != nil {
 			return errRecord

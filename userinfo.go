@@ -19,18 +19,25 @@ type userInfo struct {
 	payload []byte
 }
 
+func (u *UserInfo) content() *userInfo {
+	if u == nil || u.v == nil {
+		return new(userInfo)
+	}
+	return *u.v
+}
+
 // Subject returns sub, the same as in the ID Token.
-func (u *UserInfo) Subject() string { return (*u.v).subject }
+func (u *UserInfo) Subject() string { return u.content().subject }
 
 // Payload returns a copy of the claims: a JSON object without duplicate names. [Claims] decodes it.
-func (u *UserInfo) Payload() []byte { return slices.Clone((*u.v).payload) }
+func (u *UserInfo) Payload() []byte { return slices.Clone(u.content().payload) }
 
 // String names the user and shows no other claim.
 func (u UserInfo) String() string {
 	if u.v == nil {
 		return "no UserInfo"
 	}
-	return "UserInfo of " + quoted((*u.v).subject)
+	return "UserInfo of " + quoted(u.Subject())
 }
 
 // Format writes what String says, for every verb.
@@ -39,7 +46,7 @@ func (u UserInfo) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.String()) }
 // MarshalText shows what String says; JSON encoders and log/slog use it.
 func (u UserInfo) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
-func (u *UserInfo) verified() []byte { return (*u.v).payload }
+func (u *UserInfo) verified() []byte { return u.content().payload }
 
 // userInfoDocument is the UserInfo endpoint's answer, under judgement.
 type userInfoDocument struct {
@@ -62,10 +69,10 @@ var userInfoChecks = []check[*userInfoDocument]{
 // slip away.
 func (c *Client) own(issuer string, t *IDToken) error {
 	if issuer == "" || issuer == c.cfg.Issuer {
-		if t == nil || (*t.v).issuer == c.cfg.Issuer {
+		if t == nil || t.content().issuer == c.cfg.Issuer {
 			return nil
 		}
-		issuer = (*t.v).issuer
+		issuer = t.content().issuer
 	}
 	return &VerificationError{Document: "tokens", Check: "issuer", Expected: quoted(c.cfg.Issuer), Got: quoted(issuer), Spec: "RFC 9700 §4.4"}
 }
