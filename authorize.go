@@ -163,5 +163,5 @@ var pkceChecks = []check[*pkceSupport]{
 // ignores it.
 func (c *Client) pkce(ctx context.Context, m *ServerMetadata) (bool, error) {
 	d := &pkceSupport{c, m.CodeChallengeMethodsSupported}
-	return d.s256(), judge(ctx, c, pkceChecks, d)
+	return d.s256(), judge(ctx, c, c.rows.pkce, d)
 }

@@ -229,7 +229,7 @@ func (c *Client) callback(ctx context.Context, mode string, values url.Values, w
 	} else {
 		ctx = c.newFlow(ctx)
 	}
-	if err := judge(ctx, c, c.callbackRows, d); err != nil {
+	if err := judge(ctx, c, c.rows.callback, d); err != nil {
 		return nil, err
 	}
 	s, err := c.current(ctx)
@@ -237,7 +237,7 @@ func (c *Client) callback(ctx context.Context, mode string, values url.Values, w
 		return nil, err
 	}
 	d.meta = s.meta
-	if err := judge(ctx, c, c.responseRows, d); err != nil {
+	if err := judge(ctx, c, c.rows.response, d); err != nil {
 		return nil, err
 	}
 	if code := values.Get("error"); code != "" {

@@ -127,9 +127,7 @@ func (l callbackLie) tell(t *testing.T, drop string) (*hostile.Provider, error) 
 	t.Helper()
 	p := hostile.New(t)
 	c := newTestClient(t, p, func(cfg *Config) { cfg.Keys = testKeys })
-	dropped := func(r check[*authorizationResponse]) bool { return r.name == drop }
-	c.callbackRows = slices.DeleteFunc(slices.Clone(c.callbackRows), dropped)
-	c.responseRows = slices.DeleteFunc(slices.Clone(c.responseRows), dropped)
+	c.without(drop)
 	p.Callback = l.lie
 	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
 	if err != nil {

@@ -12,6 +12,22 @@ type check[D document] struct {
 	says       func(D) (expected, got string) // asked when the check failed, or when somebody listens
 }
 
+// tables are all rows there are, by what they judge. They are never changed; a test gives one client a copy that lacks a row.
+type tables struct {
+	metadata           []check[*metadataDocument]
+	pkce               []check[*pkceSupport]
+	callback, response []check[*authorizationResponse]
+	token              []check[*tokenResponse]
+	idToken, refreshed []check[*jwt]
+	userInfo           []check[*userInfoDocument]
+	logout             []check[*logoutResponse]
+}
+
+var allTables = tables{
+	metadata: metadataChecks, pkce: pkceChecks, callback: callbackChecks, response: responseChecks, token: tokenResponseChecks,
+	idToken: idTokenChecks, refreshed: refreshedChecks, userInfo: userInfoChecks, logout: logoutChecks,
+}
+
 // A document is something that came from outside, under judgement.
 type document interface {
 	kind() string // what VerificationError.Document says

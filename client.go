@@ -96,10 +96,7 @@ type Client struct {
 	used    usedTransactions
 	headers verifiedHeaders
 
-	idTokenRows   []check[*jwt] // tests drop rows
-	refreshedRows []check[*jwt]
-	callbackRows  []check[*authorizationResponse]
-	responseRows  []check[*authorizationResponse]
+	rows tables
 }
 
 // String names the server and the client and shows nothing of what the client holds.
@@ -116,8 +113,7 @@ func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil 
 // New checks cfg and makes a client. It does no I/O: the server's metadata and keys are loaded when they are first needed, so that an
 // application starts while its provider is down. All mistakes are reported at once, each as a *[ConfigError].
 func New(cfg Config) (*Client, error) {
-	c := &Client{idTokenRows: idTokenChecks, refreshedRows: refreshedChecks, callbackRows: callbackChecks,
-		responseRows: responseChecks}
+	c := &Client{rows: allTables}
 	var mistakes []error
 	mistake := func(field, expected, got string) {
 		mistakes = append(mistakes, &ConfigError{field, expected, got})

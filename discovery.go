@@ -150,7 +150,7 @@ func (c *Client) idTokenAlgs(m *ServerMetadata) []string {
 
 func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) (*server, error) {
 	d := &metadataDocument{c: c, meta: m, old: old}
-	if err := judge(ctx, c, metadataChecks, d); err != nil {
+	if err := judge(ctx, c, c.rows.metadata, d); err != nil {
 		return nil, err
 	}
 	s := &server{meta: m, urls: d.urls, known: d.urls, algs: d.algs, loaded: time.Now()}

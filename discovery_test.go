@@ -41,6 +41,11 @@ func TestMetadataLies(t *testing.T) {
 			if !errors.As(err, &v) || v.Check != l.check || v.Document != "server metadata" {
 				t.Fatalf("refused by %v, want %s", err, l.check)
 			}
+			blind := newTestClient(t, p)
+			blind.without(l.check)
+			if _, _, err := blind.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}}); l.check != "authorization_endpoint" && refusedBy(err) == l.check {
+				t.Errorf("still refused without its row: %v", err)
+			}
 			// A server that comes to its senses is believed.
 			p.Change(func() { p.Metadata = nil })
 			if _, err := logIn(t, c, p); l.check != "code_challenge_methods_supported" && l.check != "authorization_endpoint" && err != nil {

@@ -121,11 +121,11 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 	if e.previous != nil {
 		j.document = "refreshed ID Token"
 	}
-	if err := judge(ctx, c, c.idTokenRows, j); err != nil {
+	if err := judge(ctx, c, c.rows.idToken, j); err != nil {
 		return nil, err
 	}
 	if e.previous != nil {
-		if err := judge(ctx, c, c.refreshedRows, j); err != nil {
+		if err := judge(ctx, c, c.rows.refreshed, j); err != nil {
 			return nil, err
 		}
 	}

@@ -27,6 +27,23 @@ func newTestClient(t *testing.T, p *hostile.Provider, tune ...func(*Config)) *Cl
 	return c
 }
 
+// without takes a row out of this client's tables.
+func (c *Client) without(name string) {
+	c.rows.metadata = dropRow(c.rows.metadata, name)
+	c.rows.pkce = dropRow(c.rows.pkce, name)
+	c.rows.callback = dropRow(c.rows.callback, name)
+	c.rows.response = dropRow(c.rows.response, name)
+	c.rows.token = dropRow(c.rows.token, name)
+	c.rows.idToken = dropRow(c.rows.idToken, name)
+	c.rows.refreshed = dropRow(c.rows.refreshed, name)
+	c.rows.userInfo = dropRow(c.rows.userInfo, name)
+	c.rows.logout = dropRow(c.rows.logout, name)
+}
+
+func dropRow[D document](rows []check[D], name string) []check[D] {
+	return slices.DeleteFunc(slices.Clone(rows), func(r check[D]) bool { return r.name == name })
+}
+
 // logIn plays a whole login.
 func logIn(t *testing.T, c *Client, p *hostile.Provider, tune ...func(*AuthorizationRequest)) (*Tokens, error) {
 	t.Helper()
@@ -211,9 +228,7 @@ func (l idTokenLie) tell(t *testing.T, drop string) error {
 	if l.tune != nil {
 		c = newTestClient(t, p, l.tune)
 	}
-	dropped := func(r check[*jwt]) bool { return r.name == drop }
-	c.idTokenRows = slices.DeleteFunc(slices.Clone(c.idTokenRows), dropped)
-	c.refreshedRows = slices.DeleteFunc(slices.Clone(c.refreshedRows), dropped)
+	c.without(drop)
 	lie := func() {
 		p.IDToken = l.lie
 		if l.script != nil {

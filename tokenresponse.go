@@ -246,7 +246,7 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 	if d.err != nil {
 		return nil, d.refusal("token", res.Status)
 	}
-	if err := judge(ctx, c, tokenResponseChecks, d); err != nil {
+	if err := judge(ctx, c, c.rows.token, d); err != nil {
 		return nil, err
 	}
 	return c.takeTokens(ctx, s, d, began)

@@ -118,7 +118,7 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 	if err != nil {
 		return nil, &ExchangeError{Endpoint: "userinfo", Sent: true, Status: res.Status, Expected: "a JSON object of claims", Got: "something else", Err: err}
 	}
-	if err := judge(ctx, c, userInfoChecks, d); err != nil {
+	if err := judge(ctx, c, c.rows.userInfo, d); err != nil {
 		return nil, err
 	}
 	v := &userInfo{t.IDToken.Subject(), res.Body}
