@@ -51,12 +51,12 @@ func Oversize(n int) http.HandlerFunc {
 		w.Header().Set("Content-Length", strconv.Itoa(n+len(`{"a":""}`)))
 		w.Write([]byte(`{"a":"`))
 		chunk := bytes.Repeat([]byte("a"), 32<<10)
-		for n > 0 {
-			written, err := w.Write(chunk[:min(n, len(chunk))])
+		for left := n; left > 0; {
+			written, err := w.Write(chunk[:min(left, len(chunk))])
 			if err != nil {
 				return
 			}
-			n -= written
+			left -= written
 		}
 		w.Write([]byte(`"}`))
 	}
