@@ -20,14 +20,15 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 type assertion struct {
 	signer *jose.Signer
 	err    error
-	value  Secret // client_secret_jwt only
+	shared bool   // client_secret_jwt
+	value  Secret // of it
 }
 
 // ClientSecretJWT authenticates with client_secret_jwt: an assertion under HS256 keyed with the client secret, which has at least 32
 // bytes. The secret itself is never sent (OpenID Connect Core 1.0 section 9).
 func ClientSecretJWT(s Secret) ClientAuth {
 	signer, err := jose.NewMAC([]byte(s.Reveal()), jose.SignerOptions{Algorithm: "HS256"})
-	return assertion{signer: signer, err: err, value: s}
+	return assertion{signer: signer, err: err, shared: true, value: s}
 }
 
 // PrivateKeyJWT authenticates with private_key_jwt: an assertion signed by key, which may live in a KMS or an HSM. keyID is the kid the
@@ -38,14 +39,14 @@ func PrivateKeyJWT(key crypto.Signer, keyID string) ClientAuth {
 	return assertion{signer: signer, err: err}
 }
 
-func (a assertion) mistake() string {
-	if a.err == nil {
-		return ""
+func (a assertion) mistake() (expected, got string) {
+	switch {
+	case a.err == nil:
+		return "", ""
+	case a.shared:
+		return "a client secret of at least 32 bytes (RFC 7518 §3.2)", strconv.Itoa(len(a.value.Reveal())) + " bytes"
 	}
-	if a.signer == nil && !a.value.IsEmpty() {
-		return "a client secret of at least 32 bytes (RFC 7518 §3.2)"
-	}
-	return "a key that can sign assertions: " + a.err.Error()
+	return "a key that can sign assertions", a.err.Error()
 }
 
 func (a assertion) secret() Secret { return a.value }

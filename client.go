@@ -141,13 +141,15 @@ func New(cfg Config) (*Client, error) {
 
 	var err error
 	if c.issuer, err = c.http.ParseURL(cfg.Issuer); err != nil {
-		mistake("Issuer", expectedOf(err, "an https URL"), quoted(cfg.Issuer))
+		mistake("Issuer", withHint(expectedOf(err, "an https URL"), cfg.Issuer), quoted(cfg.Issuer))
+	} else if strings.Contains(cfg.Issuer, "/.well-known/") {
+		mistake("Issuer", "the issuer's identifier, not the address of its metadata (which DiscoveryURL is for)", quoted(cfg.Issuer))
 	} else if c.issuer.RawQuery != "" || c.issuer.ForceQuery {
 		mistake("Issuer", "a URL without a query", quoted(cfg.Issuer))
 	}
 	if cfg.DiscoveryURL != "" {
 		if _, err := c.http.ParseURL(cfg.DiscoveryURL); err != nil {
-			mistake("DiscoveryURL", expectedOf(err, "an https URL"), quoted(cfg.DiscoveryURL))
+			mistake("DiscoveryURL", withHint(expectedOf(err, "an https URL"), cfg.DiscoveryURL), quoted(cfg.DiscoveryURL))
 		}
 		if cfg.Metadata != nil {
 			mistake("DiscoveryURL", "either DiscoveryURL or Metadata", "both")
@@ -164,8 +166,12 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Auth == nil {
 		mistake("Auth", "a client authentication (None() for a public client)", "nil")
 	}
-	if a, ok := cfg.Auth.(interface{ mistake() string }); ok && a.mistake() != "" {
-		mistake("Auth", a.mistake(), "something else")
+	if a, ok := cfg.Auth.(interface {
+		mistake() (expected, got string)
+	}); ok {
+		if expected, got := a.mistake(); expected != "" {
+			mistake("Auth", expected, got)
+		}
 	}
 	if a, ok := cfg.Auth.(interface{ secret() Secret }); ok {
 		// A secret shorter than any HMAC allows makes no key: RFC 7518 section 3.2.
@@ -220,6 +226,14 @@ func badRedirectURI(uri string) string {
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// withHint names the option that a provider on this machine needs.
+func withHint(expected, raw string) string {
+	if u, err := url.Parse(raw); err == nil && u.Scheme == "http" && loopback(u.Hostname()) {
+		return expected + " (http on a loopback address needs InsecureAllowHTTP)"
+	}
+	return expected
 }
 
 // expectedOf is what the endpoint package wanted of a URL.

@@ -68,11 +68,11 @@ func ClientSecretPost(s Secret) ClientAuth { return clientSecret{s, "client_secr
 
 func (a clientSecret) secret() Secret { return a.value }
 
-func (a clientSecret) mistake() string {
+func (a clientSecret) mistake() (expected, got string) {
 	if a.value.IsEmpty() {
-		return "a client secret that is not empty"
+		return "a client secret", "an empty one"
 	}
-	return ""
+	return "", ""
 }
 
 var errNoSecretMethod = errors.New("openid: ClientSecret: the server's metadata lists neither client_secret_basic nor client_secret_post")

@@ -90,7 +90,7 @@ var metadataChecks = []check[*metadataDocument]{
 		},
 		func(d *metadataDocument) (string, string) {
 			if d.err == nil {
-				return "https URLs", "https URLs"
+				return "https URLs", d.schemes()
 			}
 			e := usedEndpoints[d.wrong]
 			return expectedOf(d.err, "an https URL") + " as " + e.member, quoted(e.of(d.meta))
@@ -127,6 +127,16 @@ var metadataChecks = []check[*metadataDocument]{
 			}
 			return "the host of " + quoted(d.old.known[d.wrong].String()) + " as " + e.member, quoted(e.of(d.meta))
 		}},
+}
+
+// schemes says what the endpoints are, for a reader of the trace.
+func (d *metadataDocument) schemes() string {
+	for _, u := range d.urls {
+		if u != nil && u.Scheme == "http" {
+			return "http on a loopback address, which InsecureAllowHTTP allows"
+		}
+	}
+	return "https URLs"
 }
 
 // idTokenAlgs is the policy for ID Tokens: what the caller named, else the asymmetric algorithms that the server lists, else RS256
@@ -267,6 +277,11 @@ func (c *Client) discover(ctx context.Context, old *server) (*server, error) {
 			return nil, &ExchangeError{Endpoint: "discovery", Sent: true, Status: res.Status, Expected: "a metadata document", Got: "something else", Err: errors.Unwrap(err)}
 		}
 		return c.newServer(ctx, m, old)
+	}
+	var refused *ResponseError
+	if errors.As(first, &refused) {
+		return nil, &ExchangeError{Endpoint: "discovery", Sent: true, Expected: "a metadata document at " + strings.Join(places, " or "),
+			Got: "none", Err: first}
 	}
 	return nil, first
 }

@@ -17,8 +17,8 @@
 //
 // State, nonce and PKCE (S256) are used in every login and never pass through the caller's hands. The signature of every ID Token is
 // verified; so are iss, sub, aud, azp, exp, iat, nbf, nonce, auth_time, at_hash, c_hash and s_hash. Metadata must name the configured
-// issuer byte for byte. Redirects are never followed, a POST is sent once, answers are bounded. What weakens any of this starts with
-// Insecure.
+// issuer byte for byte. Redirects are never followed, a POST is sent once, answers are bounded. What takes one of these checks away starts
+// with Insecure; what a check accepts is widened only by naming it: [Config].TrustedAudiences, IDTokenSigningAlgs, ClockTolerance.
 //
 // # Errors
 //
@@ -27,5 +27,6 @@
 //
 //	if errors.Is(err, openid.ErrAccessDenied) { … }
 //
-// No error, event or printed value contains a token, a secret or a body.
+// No error, event or printed value contains a token, a secret or a body. Of what a server says of its own refusal, error_description and
+// error_uri are kept, cut, escaped, and with whatever was sent in confidence blanked out.
 package openid

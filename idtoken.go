@@ -11,7 +11,9 @@ import (
 
 // An IDToken is a verified ID Token: the server's signed word about who logged in (OpenID Connect Core 1.0 section 2). Only verification
 // makes one. The user's key is the pair of Issuer and Subject, never an email address; [Claims] decodes everything else.
-type IDToken struct{ v **idToken } // a pointer to a pointer is what no verb of fmt looks behind
+type IDToken struct {
+	v **idToken // a pointer to a pointer is what no verb of fmt looks behind
+}
 
 type idToken struct {
 	raw      string

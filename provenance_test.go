@@ -109,6 +109,10 @@ func TestMetadataMovesInNoTwoSteps(t *testing.T) {
 		if m := renew(func(m map[string]any) { m["token_endpoint"] = "https://evil.example/token" }); strings.Contains(m.TokenEndpoint, "evil") {
 			t.Error("the endpoint moved in two steps")
 		}
+		c.without("moved")
+		if m := renew(func(m map[string]any) { m["token_endpoint"] = "https://evil.example/token" }); !strings.Contains(m.TokenEndpoint, "evil") {
+			t.Error("without its row the move is refused all the same")
+		}
 	})
 }
 

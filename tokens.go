@@ -19,8 +19,8 @@ type Tokens struct {
 	Type         string // how to present the access token: "Bearer"
 	Scope        []string
 	Expiry       time.Time // of the access token; zero when the server does not say (not: never)
-	IDToken      *IDToken  // non-nil when openid was asked for
-	AppState     string    // [AuthorizationRequest].AppState
+	IDToken      *IDToken  // non-nil after a login that asked for openid, and after a refresh of its Tokens
+	AppState     string    // [AuthorizationRequest].AppState; a refresh carries it over
 
 	issuer string                            // where they come from, and the only place they may go
 	extra  func() map[string]json.RawMessage // a function is what no verb of fmt looks into

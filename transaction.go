@@ -8,7 +8,7 @@ import (
 )
 
 // A Transaction is one login (or logout) under way: state, nonce, code verifier, redirect URI and what was asked for, sealed. It may lie
-// in a cookie (about 600 bytes; a __Host- name, HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or in a
+// in a cookie (350 bytes and its AppState; a __Host- name, HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or in a
 // session; the code that keeps it can neither read nor change it. It is good for 30 minutes and, in one process, for one callback;
 // between processes that share keys the server's one-time code stands in for that.
 type Transaction string
@@ -72,7 +72,10 @@ func (t *transaction) age() string {
 	if t == nil {
 		return "that nobody started"
 	}
-	return "started " + time.Since(t.created).Round(time.Second).String() + " ago"
+	if d := time.Since(t.created).Truncate(time.Second); d > 0 {
+		return "started " + d.String() + " ago"
+	}
+	return "started just now"
 }
 
 // usedTransactions remembers the states whose code was redeemed, for as long as their transactions could be: two generations, each as

@@ -152,3 +152,50 @@ func TestLogout(t *testing.T) {
 		t.Errorf("got %s, %q, %v", bare, none, err)
 	}
 }
+
+func TestUserInfoChecksBite(t *testing.T) {
+	p := hostile.New(t)
+	p.UserInfo = func(m map[string]any) { m["sub"] = "mallory" }
+	for _, row := range userInfoChecks {
+		c := newTestClient(t, p)
+		c.without(row.name)
+		tokens, err := logIn(t, c, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.UserInfo(t.Context(), tokens); err != nil {
+			t.Errorf("still refused without %q: %v", row.name, err)
+		}
+	}
+}
+
+func TestLogoutChecksBite(t *testing.T) {
+	p := hostile.New(t)
+	for _, row := range logoutChecks {
+		c := newTestClient(t, p)
+		_, tx, err := c.LogoutURL(t.Context(), nil, "https://app.example/bye")
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, _ := c.openTransaction(tx)
+		r := httpGet("https://app.example/bye?state=" + opened.state)
+		switch row.name {
+		case "request":
+			r = post("", url.Values{"state": {opened.state}})
+		case "state":
+			r = httpGet("https://app.example/bye?state=other")
+		case "age":
+			opened.created = opened.created.Add(-2 * transactionLifetime)
+			if tx, err = c.sealTransaction(opened); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.LogoutCallback(t.Context(), r, tx); refusedBy(err) != row.name {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		c.without(row.name)
+		if err := c.LogoutCallback(t.Context(), r, tx); refusedBy(err) == row.name {
+			t.Errorf("still refused without %q: %v", row.name, err)
+		}
+	}
+}
