@@ -31,7 +31,7 @@ func TestREADME(t *testing.T) {
 			t.Errorf("the README does not show %q", command)
 		}
 	}
-	for _, picture := range regexp.MustCompile(`\]\((docs/[^)]+)\)|src="(docs/[^"]+)"`).FindAllStringSubmatch(string(readme), -1) {
+	for _, picture := range regexp.MustCompile(`\]\((docs/[^)]+)\)|src(?:set)?="(docs/[^"]+)"`).FindAllStringSubmatch(string(readme), -1) {
 		if _, err := os.Stat(picture[1] + picture[2]); err != nil {
 			t.Error(err)
 		}
