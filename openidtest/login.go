@@ -38,6 +38,9 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 	shown, action := as.Store[storedPage], ""
 	if shown != nil {
 		action = r.PostFormValue("action")
+		if action == "" && shown == pageLogin && r.PostFormValue("username") != "" && r.PostFormValue("password") != "" {
+			action = "allow" // a form sent without a button, as by pressing Enter
+		}
 	}
 	if action == "deny" {
 		return refuse(goidc.ErrorCodeAccessDenied, "the user said no")
@@ -59,7 +62,7 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 				return p.ask(w, as, c, page{Kind: pageLogin, Status: http.StatusForbidden, Username: r.PostFormValue("username"), Error: "That username and password do not match. Please try again."})
 			}
 		default:
-			return p.ask(w, as, c, page{Kind: pageLogin, Username: as.LoginHint})
+			return p.ask(w, as, c, unanswered(r, shown, page{Kind: pageLogin, Username: as.LoginHint}))
 		}
 		id, l = rand.Text(), login{user: u, at: time.Now()}
 		_ = p.logins.put(id, l)
@@ -74,12 +77,30 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 	case !agreed && silent:
 		return refuse(errConsentRequired, "the user has not agreed yet")
 	case !agreed:
-		return p.ask(w, as, c, page{Kind: pageConsent, Username: l.user.Username})
+		return p.ask(w, as, c, unanswered(r, shown, page{Kind: pageConsent, Username: l.user.Username}))
 	}
 	p.rememberConsent(id, consent)
 	as.Subject, as.Username, as.GrantedScopes = l.user.Subject, l.user.Username, as.Scopes
 	as.Store[storedAuthTime] = l.at.Unix()
 	return goidc.StatusSuccess, nil
+}
+
+// unanswered says what was missing when a page that was shown came back without an answer.
+func unanswered(r *http.Request, shown any, d page) page {
+	if shown != d.Kind || r.Method != http.MethodPost {
+		return d
+	}
+	d.Status = http.StatusBadRequest
+	switch {
+	case r.PostFormValue("action") != "":
+		d.Error = "The field action must be allow or deny."
+	case d.Kind == pageLogin:
+		d.Error = "The username or the password is missing."
+		d.Username = cmp.Or(r.PostFormValue("username"), d.Username)
+	default:
+		d.Error = "The field action is missing: allow or deny."
+	}
+	return d
 }
 
 // usableLogin finds the login of this very flow, or one of the browser that the request accepts.

@@ -142,6 +142,41 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
+// What presses no button is an answer when it can mean one thing only, otherwise the page says what it lacks.
+func TestAnswerWithoutAction(t *testing.T) {
+	op := start(t, openidtest.Config{})
+	app, user := newRP(t, op, "app"), newBrowser(t, op)
+	page := user.open(app.authorizationURL(nil))
+	for lie, c := range map[string]struct {
+		fields url.Values
+		says   string
+	}{
+		"nothing":        {url.Values{}, "password is missing"},
+		"no password":    {url.Values{"username": {"alice"}}, "password is missing"},
+		"no username":    {url.Values{"password": {"demo"}}, "password is missing"},
+		"no such action": {url.Values{"username": {"alice"}, "password": {"demo"}, "action": {"Allow"}}, "must be allow or deny"},
+	} {
+		if page = user.answer(page, c.fields); page.status != 400 || !strings.Contains(page.body, c.says) {
+			t.Errorf("%s: status %d: %s", lie, page.status, page.body)
+		}
+	}
+	wrong := user.answer(page, url.Values{"username": {"alice"}, "password": {"Demo"}})
+	if wrong.status != 403 || !strings.Contains(wrong.body, "do not match") {
+		t.Errorf("a wrong password: status %d: %s", wrong.status, wrong.body)
+	}
+	consent := user.answer(wrong, url.Values{"username": {"alice"}, "password": {"demo"}})
+	if consent.status != 200 || !strings.Contains(consent.body, "would like to") || strings.Contains(consent.body, "missing") {
+		t.Fatalf("after the login: status %d: %s", consent.status, consent.body)
+	}
+	consent = user.answer(consent, url.Values{})
+	if consent.status != 400 || !strings.Contains(consent.body, "action is missing") {
+		t.Errorf("no consent: status %d, sent to %q: %s", consent.status, consent.left, consent.body)
+	}
+	if got := user.answer(consent, allow); got.params.Get("code") == "" {
+		t.Errorf("no code: %v %s", got.params, got.body)
+	}
+}
+
 func TestPageIsAnsweredOnce(t *testing.T) {
 	op := start(t, openidtest.Config{})
 	app, user := newRP(t, op, "app"), newBrowser(t, op)
