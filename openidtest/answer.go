@@ -77,6 +77,13 @@ func (a *answer) challengeBearer(r *http.Request, n *note, doc map[string]any, c
 	a.header.Set("WWW-Authenticate", challenge)
 }
 
+// engineError is the outermost error of the engine, server_error when there is none.
+func engineError(err error) goidc.Error {
+	e := goidc.NewError(errServer, "").WithStatusCode(http.StatusInternalServerError)
+	errors.As(err, &e)
+	return e
+}
+
 // reason is what lies under an engine's error, in the characters that RFC 6749, section 5.2 allows.
 func reason(err error) string {
 	text := ""

@@ -26,8 +26,8 @@ type Client struct {
 	AuthMethod string
 	JWKS       []byte // the client's public keys, a JWK Set
 
-	// RedirectURIs are compared exactly, with one exception: an http URI on a loopback IP address that is registered
-	// without a port stands for any port (RFC 8252, section 7.3).
+	// Redirect URIs, of logins and of logouts, are compared exactly, with one exception: an http URI on a loopback IP
+	// address that is registered without a port stands for any port (RFC 8252, section 7.3).
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 
@@ -183,12 +183,8 @@ func (r registrar) Client(ctx context.Context, id string) (*goidc.Client, error)
 	}
 	n.client = &c
 	native := c.ApplicationType == goidc.ApplicationTypeNative
-	for _, uri := range c.RedirectURIs {
-		if matchesAnyPort(uri, n.redirectURI, native) {
-			c.RedirectURIs = append(slices.Clip(c.RedirectURIs), n.redirectURI)
-			break
-		}
-	}
+	c.RedirectURIs = withAnyPort(c.RedirectURIs, n.redirectURI, native)
+	c.PostLogoutRedirectURIs = withAnyPort(c.PostLogoutRedirectURIs, n.postLogoutRedirectURI, native)
 	c.ApplicationType = goidc.ApplicationTypeWeb // or the engine would strip the port once more
 	if c.JWKS != nil {
 		c.JWKS = &goidc.JSONWebKeySet{Keys: withAlgs(c.JWKS.Keys)}
@@ -202,6 +198,14 @@ func (p *Provider) client(id string) (goidc.Client, error) {
 		c, err = p.registered.get(id)
 	}
 	return c, err
+}
+
+// withAnyPort adds the requested URI when it differs from a registered one only in its port, and may.
+func withAnyPort(registered []string, requested string, native bool) []string {
+	if slices.ContainsFunc(registered, func(uri string) bool { return matchesAnyPort(uri, requested, native) }) {
+		return append(slices.Clip(registered), requested)
+	}
+	return registered
 }
 
 // matchesAnyPort tells whether two http URIs on a loopback IP address differ only in their port, and whether that is

@@ -49,6 +49,35 @@ func TestLoopbackRedirectPorts(t *testing.T) {
 	}
 }
 
+func TestLoopbackPostLogoutRedirectPorts(t *testing.T) {
+	op := start(t, openidtest.Config{AutoApprove: "alice", Clients: []openidtest.Client{
+		{ID: "any", PostLogoutRedirectURIs: []string{"http://127.0.0.1/bye"}, RedirectURIs: []string{"http://127.0.0.1/cb"}},
+		{ID: "one", PostLogoutRedirectURIs: []string{"http://127.0.0.1:4000/bye", "http://localhost/bye"}},
+	}})
+	for _, c := range []struct {
+		client, redirect string
+		ok               bool
+	}{
+		{"any", "http://127.0.0.1/bye", true},
+		{"any", "http://127.0.0.1:4000/bye", true},
+		{"any", "http://127.0.0.1:4000/cb", false}, // of logins
+		{"any", "http://127.0.0.2:4000/bye", false},
+		{"one", "http://127.0.0.1:4000/bye", true},
+		{"one", "http://127.0.0.1:4001/bye", false},
+		{"one", "http://localhost:4000/bye", false},
+	} {
+		q := url.Values{"client_id": {c.client}, "post_logout_redirect_uri": {c.redirect}}
+		user := newBrowser(t, op)
+		if got := user.open(op.Issuer() + "/logout?" + q.Encode()); (got.left == c.redirect) != c.ok {
+			t.Errorf("%s: %s: status %d, sent to %q", c.client, c.redirect, got.status, got.left)
+		}
+		resp, err := user.hc.PostForm(op.Issuer()+"/logout", q)
+		if got := user.arrive(resp, err); (got.left == c.redirect) != c.ok {
+			t.Errorf("%s: %s, posted: status %d, sent to %q", c.client, c.redirect, got.status, got.left)
+		}
+	}
+}
+
 func TestAddClientReportsAllMistakes(t *testing.T) {
 	op := start(t, openidtest.Config{})
 	_, private, err := ed25519.GenerateKey(rand.Reader)

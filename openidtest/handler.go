@@ -17,13 +17,14 @@ const maxBody = 1 << 20
 // note is what we know about the request in hand. The engine hands the request's context to all its callbacks, and the
 // note with it.
 type note struct {
-	client       *goidc.Client // that the engine loaded last
-	redirectURI  string        // of an authorization request
-	accessToken  string        // just made
-	tokenRequest bool
-	registration bool
-	registered   registration
-	cause        error // the whole error, of which the engine tells only the outermost words
+	client                *goidc.Client // that the engine loaded last
+	redirectURI           string        // of an authorization request
+	postLogoutRedirectURI string        // of a logout request
+	accessToken           string        // just made
+	tokenRequest          bool
+	registration          bool
+	registered            registration
+	cause                 error // the whole error, of which the engine tells only the outermost words
 }
 
 type noteKey struct{}
@@ -37,7 +38,7 @@ func noteIn(ctx context.Context) *note {
 
 func (p *Provider) noteError(ctx context.Context, err error) {
 	noteIn(ctx).cause = err
-	p.log("openidtest: %v", err)
+	p.log("openidtest: %s: %s", engineError(err).Code, reason(err))
 }
 
 // handle stands around the engine.
@@ -57,7 +58,7 @@ func (p *Provider) handle(w http.ResponseWriter, r *http.Request) {
 			_ = p.show(w, page{Kind: pageMessage, Status: http.StatusBadRequest, Title: "This does not work", Error: "invalid_request: response_mode " + mode + " is not supported"})
 			return
 		}
-		n.redirectURI = r.Form.Get("redirect_uri")
+		n.redirectURI, n.postLogoutRedirectURI = r.Form.Get("redirect_uri"), r.Form.Get("post_logout_redirect_uri")
 		p.freshenHint(r)
 		p.engine.ServeHTTP(&pageWriter{w, n}, r)
 	default:

@@ -5,11 +5,8 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"errors"
 	"html/template"
 	"net/http"
-
-	"github.com/luikyv/go-oidc/pkg/goidc"
 )
 
 // page is what the user sees.
@@ -69,8 +66,7 @@ func (p *Provider) show(w http.ResponseWriter, d page) error {
 }
 
 func (p *Provider) showError(w http.ResponseWriter, _ *http.Request, err error) error {
-	e := goidc.NewError(errServer, "").WithStatusCode(http.StatusInternalServerError)
-	errors.As(err, &e)
+	e := engineError(err)
 	return p.show(w, page{Kind: pageMessage, Status: e.StatusCode(), Title: "This does not work", Error: string(e.Code) + ": " + reason(err)})
 }
 

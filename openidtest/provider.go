@@ -1,6 +1,7 @@
 package openidtest
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
+
+const defaultLifetime = 10 * time.Minute // of both tokens
 
 // Config says how a provider behaves. Its zero value works.
 type Config struct {
@@ -26,10 +29,11 @@ type Config struct {
 	// the pages are shown. A request with prompt=none still fails until that user has logged in with the same cookies.
 	AutoApprove string
 
-	AccessTokenLifetime time.Duration // 10 minutes when 0; whole seconds
-	IDTokenLifetime     time.Duration // 10 minutes when 0; whole seconds
+	// Lifetimes are whole seconds, 10 minutes when 0. Fractions of a second are a mistake.
+	AccessTokenLifetime time.Duration
+	IDTokenLifetime     time.Duration
 
-	// Log is told why a request was refused. It fits [testing.T.Logf]; nil is silent. It is not called after Close.
+	// Log is told why a request was refused: the error code and the reason. It fits [testing.T.Logf]; nil is silent. It is not called after Close.
 	Log func(format string, args ...any)
 }
 
@@ -82,8 +86,8 @@ func Start(cfg Config) (*Provider, error) {
 	p := &Provider{
 		scopes:              slices.Concat(standardScopes, cfg.Scopes),
 		demoUsers:           len(cfg.Users) == 0,
-		accessTokenLifetime: lifetime(cfg.AccessTokenLifetime),
-		idTokenLifetime:     lifetime(cfg.IDTokenLifetime),
+		accessTokenLifetime: cmp.Or(cfg.AccessTokenLifetime, defaultLifetime),
+		idTokenLifetime:     cmp.Or(cfg.IDTokenLifetime, defaultLifetime),
 		log:                 cfg.Log,
 		autoApprove:         cfg.AutoApprove,
 		served:              make(chan struct{}),
@@ -110,20 +114,20 @@ func Start(cfg Config) (*Provider, error) {
 
 func (p *Provider) configure(cfg Config) error {
 	var errs []error
-	refuse := func(err error) { errs = append(errs, fmt.Errorf("openidtest: %w", err)) }
-	var err error
-	if p.users, err = users(cfg.Users); err != nil {
-		refuse(err)
+	refuse := func(err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("openidtest: %w", err))
+		}
 	}
+	var err error
+	p.users, err = users(cfg.Users)
+	refuse(err)
 	if _, ok := p.user(cfg.AutoApprove); cfg.AutoApprove != "" && !ok {
 		refuse(fmt.Errorf("AutoApprove: there is no user %q", cfg.AutoApprove))
 	}
-	if cfg.AccessTokenLifetime < 0 || cfg.IDTokenLifetime < 0 {
-		refuse(errors.New("lifetimes must not be negative"))
-	}
-	if err := p.keys.rotate(); err != nil {
-		refuse(err)
-	}
+	refuse(checkLifetime("AccessTokenLifetime", cfg.AccessTokenLifetime))
+	refuse(checkLifetime("IDTokenLifetime", cfg.IDTokenLifetime))
+	refuse(p.keys.rotate())
 	for _, c := range cfg.Clients {
 		if err := p.AddClient(c); err != nil {
 			errs = append(errs, err)
@@ -132,11 +136,12 @@ func (p *Provider) configure(cfg Config) error {
 	return errors.Join(errs...)
 }
 
-func lifetime(d time.Duration) time.Duration {
-	if d == 0 {
-		return 10 * time.Minute
+// checkLifetime refuses what could not be kept: expires_in and exp count whole seconds.
+func checkLifetime(name string, d time.Duration) error {
+	if d < 0 || d%time.Second != 0 {
+		return fmt.Errorf("%s: %v is not a positive number of whole seconds", name, d)
 	}
-	return max(d.Truncate(time.Second), time.Second)
+	return nil
 }
 
 func seconds(d time.Duration) int { return int(d / time.Second) }

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,12 +26,52 @@ func TestStartReportsAllMistakes(t *testing.T) {
 		Users:           []openidtest.User{{Username: "a"}, {Username: "a", Subject: "x"}, {Username: "c", Subject: "x"}, {Claims: map[string]any{"iss": "x"}}},
 		Clients:         []openidtest.Client{{ID: "x", AuthMethod: "magic"}, {ID: "y", IDTokenAlg: "none"}},
 		AutoApprove:     "zoe",
-		IDTokenLifetime: -1,
+		IDTokenLifetime: -time.Second,
+
+		AccessTokenLifetime: time.Millisecond,
 	})
-	for _, want := range []string{`two users are called "a"`, `same subject`, "no username", `"iss" is made by the provider`, "magic", `"none"`, "zoe", "negative"} {
+	for _, want := range []string{`two users are called "a"`, `same subject`, "no username", `"iss" is made by the provider`, "magic", `"none"`, "zoe", "IDTokenLifetime: -1s", "AccessTokenLifetime: 1ms is not a positive number of whole seconds"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not reported: %v", want, err)
 		}
+	}
+}
+
+func TestStartRefusesFractionsOfSeconds(t *testing.T) {
+	for _, d := range []time.Duration{1, time.Millisecond, 1500 * time.Millisecond, -time.Second} {
+		for name, cfg := range map[string]openidtest.Config{"AccessTokenLifetime": {AccessTokenLifetime: d}, "IDTokenLifetime": {IDTokenLifetime: d}} {
+			op, err := openidtest.Start(cfg)
+			if err == nil {
+				_ = op.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), name+": "+d.String()+" is not a positive number of whole seconds") {
+				t.Errorf("%s %v: %v", name, d, err)
+			}
+		}
+	}
+}
+
+func TestLogSaysItOnce(t *testing.T) {
+	var mu sync.Mutex
+	var lines []string
+	op := openidtest.New(t, openidtest.Config{
+		Clients: []openidtest.Client{{ID: "app", Secret: secret}},
+		Log: func(format string, args ...any) {
+			mu.Lock()
+			defer mu.Unlock()
+			lines = append(lines, fmt.Sprintf(format, args...))
+		},
+	})
+	app := newRP(t, op, "app")
+	app.auth = basic("app", "another secret")
+	app.token(url.Values{"grant_type": {"client_credentials"}}).refused(t, 401, "invalid_client")
+	app.auth = basic("nobody", secret)
+	app.token(url.Values{"grant_type": {"client_credentials"}}).refused(t, 401, "invalid_client")
+	mu.Lock()
+	defer mu.Unlock()
+	want := []string{"openidtest: invalid_client: invalid client secret", "openidtest: invalid_client: client 'nobody': not found"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("the log is %q, want %q", lines, want)
 	}
 }
 
