@@ -17,6 +17,14 @@
 //
 // The provider stops when the test ends. [Start] is the same without a test.
 //
+// The issuer is plain http on a loopback address, such as http://127.0.0.1:40123, which a careful client refuses unless it
+// is told otherwise: switch on its option for http on loopback, with github.com/openid-client/openid
+//
+//	openid.Config{Issuer: op.Issuer(), InsecureAllowHTTP: true, …}
+//
+// or set [Config].TLS for an https issuer and give the client the HTTP client of [Provider.Client], which trusts its
+// certificate.
+//
 // # The pages
 //
 // Without AutoApprove the user sees a login page and, once per client and set of scopes, a consent page. Both are plain
@@ -26,7 +34,8 @@
 //   - username and password, where the form has these fields,
 //   - action=allow to go on, or action=deny to send the user back with the error access_denied.
 //
-// A wrong password shows the login page again with status 403. The page that asks for confirmation of a logout takes
+// A login form with username and password and without action goes on too, as when the user presses Enter. A wrong password
+// shows the login page again with status 403, an answer that lacks something its page with status 400. The page that asks for confirmation of a logout takes
 // action=allow and action=deny too.
 //
 // # What it does
