@@ -21,7 +21,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	http.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
+	log.Fatal(http.ListenAndServe(":8080", handler(client)))
+}
+
+// handler is the application: start a login, end a login.
+func handler(client *openid.Client) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		url, tx, err := client.Authorize(r.Context(), openid.AuthorizationRequest{Scope: []string{"openid", "email"}})
 		if err != nil {
 			log.Print(err)
@@ -32,7 +38,7 @@ func main() {
 			Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 		http.Redirect(w, r, url, http.StatusSeeOther)
 	})
-	http.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
 		var pending []openid.Transaction
 		if c, err := r.Cookie("__Host-login"); err == nil {
 			pending = append(pending, openid.Transaction(c.Value))
@@ -47,5 +53,5 @@ func main() {
 		// From here on the application's own session begins: the user's key is issuer and subject.
 		fmt.Fprintln(w, "hello", tokens.IDToken.Issuer(), tokens.IDToken.Subject())
 	})
-	log.Fatal(http.ListenAndServe(":8080", nil))
+	return mux
 }
