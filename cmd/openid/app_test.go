@@ -8,6 +8,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,7 +171,25 @@ func TestTheUserSaysNo(t *testing.T) {
 	if r, err = u.submit(t.Context(), r, f); err != nil {
 		t.Fatal(err)
 	}
-	says(t, settle(t, u, st, r).page, "Access was denied", "access_denied")
+	says(t, settle(t, u, st, r).page, "Failed step · Callback", "Access was denied", "access_denied", "✗ failed Callback")
+}
+
+// TestACallbackThatNobodyAskedFor comes from a link, a bookmark, or an attacker.
+func TestACallbackThatNobodyAskedFor(t *testing.T) {
+	st := newStage(t)
+	for _, query := range []string{"error=access_denied", "error=access_denied&state=guessed", "code=stolen&state=guessed", ""} {
+		u := newUserAgent("alice", "demo")
+		says(t, visit(t, u, st, "/callback?"+query).page, "Failed step · Callback", "Refused by state", "no pending login", "✗ failed Callback")
+	}
+}
+
+func TestTheFailedStepEndsTheTimeline(t *testing.T) {
+	for _, before := range [][]stepView{nil, {{Name: stepLogin}}, {{Name: stepLogin}, {Name: stepCallback}}} {
+		after := fail(slices.Clone(before), stepCallback)
+		if last := after[len(after)-1]; last.Name != stepCallback || !last.Failed || len(after) > 2 {
+			t.Errorf("%+v became %+v", before, after)
+		}
+	}
 }
 
 func TestTwoTabsLogInAtOnce(t *testing.T) {

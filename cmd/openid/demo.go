@@ -11,10 +11,13 @@ import (
 	"golang.org/x/term"
 )
 
+const maxPort = 65535
+
 // demoFlags are the flags of openid demo.
 type demoFlags struct {
 	once, lies, noBrowser bool
-	lie, output           string
+	lie                   []string // a second one is a mistake
+	output                string
 	port, providerPort    int
 }
 
@@ -35,9 +38,11 @@ With --lie it puts an attacker with a key of its own between the application and
 the name of the check that refused it.
 
 Exit codes:
-  0  all went well
+  0  all went well; without --once, interrupting it is its normal end
   1  a step failed (with --lie: the lie was refused)
-  2  a mistake in the arguments, or --once was interrupted`,
+  2  a mistake in the arguments, or --once was interrupted
+
+go run turns 2 into 1.`,
 		Example: `  openid demo
   openid demo --once
   openid demo --once --output json
@@ -54,10 +59,10 @@ Exit codes:
 	}
 	cmd.Flags().BoolVar(&f.once, "once", false, "drive one login without a browser and print its timeline")
 	cmd.Flags().StringVar(&f.output, "output", "text", "with --once or --lies: text or json")
-	cmd.Flags().StringVar(&f.lie, "lie", "", "with --once: tell this lie")
+	cmd.Flags().StringArrayVar(&f.lie, "lie", nil, "with --once: tell the lie of this `name`")
 	cmd.Flags().BoolVar(&f.lies, "lies", false, "list the lies")
-	cmd.Flags().IntVar(&f.port, "port", 0, "port of the application (0: any free one)")
-	cmd.Flags().IntVar(&f.providerPort, "provider-port", 0, "port of the provider (0: any free one)")
+	cmd.Flags().IntVar(&f.port, "port", 0, "`port` of the application (0: any free one)")
+	cmd.Flags().IntVar(&f.providerPort, "provider-port", 0, "`port` of the provider (0: any free one)")
 	cmd.Flags().BoolVar(&f.noBrowser, "no-browser", false, "do not open a browser")
 	return cmd
 }
@@ -67,18 +72,26 @@ func (f *demoFlags) check(cmd *cobra.Command) (*lie, error) {
 	switch {
 	case f.output != "text" && f.output != "json":
 		return nil, fmt.Errorf("--output: expected text or json, got %q", f.output)
-	case f.lies && (f.once || f.lie != ""):
+	case f.lies && (f.once || len(f.lie) > 0):
 		return nil, errors.New("--lies only lists: it goes with --output alone")
 	case cmd.Flags().Changed("output") && !f.once && !f.lies:
 		return nil, errors.New("--output needs --once or --lies")
-	case cmd.Flags().Changed("lie") && !f.once:
+	case f.port < 0 || f.port > maxPort:
+		return nil, fmt.Errorf("--port: expected 0 to %d, got %d", maxPort, f.port)
+	case f.providerPort < 0 || f.providerPort > maxPort:
+		return nil, fmt.Errorf("--provider-port: expected 0 to %d, got %d", maxPort, f.providerPort)
+	case f.port != 0 && f.port == f.providerPort:
+		return nil, fmt.Errorf("--provider-port: expected another port than --port, got %d for both", f.port)
+	case len(f.lie) > 0 && !f.once:
 		return nil, errors.New("--lie needs --once; in the browser, the page has a button for every lie")
-	case !cmd.Flags().Changed("lie"):
+	case len(f.lie) > 1:
+		return nil, errors.New("--lie: one lie at a time")
+	case len(f.lie) == 0:
 		return nil, nil
 	}
-	l := findLie(f.lie)
+	l := findLie(f.lie[0])
 	if l == nil {
-		return nil, fmt.Errorf("--lie: there is no lie %q: see openid demo --lies", f.lie)
+		return nil, fmt.Errorf("--lie: there is no lie %q (openid demo --lies lists them)", f.lie[0])
 	}
 	return l, nil
 }

@@ -3,7 +3,8 @@
 //	openid demo          a provider and a web application on this machine, to click through
 //	openid demo --once   the same login driven by the command itself, with a timeline of every check
 //
-// Exit codes: 0 all went well, 1 a step failed, 2 a mistake in the arguments, or interrupted.
+// Exit codes: 0 all went well, and an interrupted openid demo, which has no other end; 1 a step failed; 2 a mistake in the arguments, or
+// openid demo --once was interrupted. Under go run, 2 becomes 1.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit codes, as the help texts promise.
@@ -38,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var failed *failure
 	switch {
 	case err == nil:
@@ -52,8 +54,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return exitFailed
 	}
-	fmt.Fprintln(stderr, "openid:", err)
+	fmt.Fprintf(stderr, "openid: %v; see %s --help\n", err, cmd.CommandPath())
 	return exitUsage
+}
+
+// mistake puts what the flag parser says of a value in the words of this command.
+func mistake(_ *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	if !errors.As(err, &value) {
+		return err
+	}
+	want := "a number"
+	if value.GetFlag().Value.Type() == "bool" {
+		want = "true or false"
+	}
+	return fmt.Errorf("--%s: expected %s, got %q", value.GetFlag().Name, want, value.GetValue())
 }
 
 // A failure is an error of the work itself. Every other error that a command returns is a mistake in its arguments.
@@ -72,12 +87,16 @@ func newRoot() *cobra.Command {
 		Long: `Show and try out logins with OpenID Connect.
 
 Exit codes:
-  0  all went well
+  0  all went well; interrupting openid demo is its normal end
   1  a step failed
-  2  a mistake in the arguments, or interrupted`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+  2  a mistake in the arguments, or openid demo --once was interrupted
+
+go run turns 2 into 1.`,
+		SilenceErrors:      true,
+		SilenceUsage:       true,
+		DisableSuggestions: true, // a mistake is told in one line, which ends with the way to the help
 	}
+	root.SetFlagErrorFunc(mistake)
 	root.AddCommand(newDemo(), newVersion())
 	return root
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"strings"
 	"testing"
 )
@@ -134,14 +135,42 @@ func TestMistakesInTheArguments(t *testing.T) {
 		{"an unknown output", "demo --once --output yaml", `got "yaml"`},
 		{"output of a server", "demo --output json", "--once or --lies"},
 		{"lies and once", "demo --lies --once", "--lies only lists"},
-		{"no number", "demo --port http", "port"},
+		{"a command that is a flag", "--version", "unknown flag: --version; see openid --help"},
+		{"a flag with a letter too many", "demo --oncee", "unknown flag: --oncee; see openid demo --help"},
+		{"no number", "demo --port http", `--port: expected a number, got "http"; see openid demo --help`},
+		{"neither true nor false", "demo --once=maybe", `--once: expected true or false, got "maybe"`},
+		{"a port above all", "demo --port 99999", "--port: expected 0 to 65535, got 99999"},
+		{"a port below all", "demo --port -1", "--port: expected 0 to 65535, got -1"},
+		{"a provider's port above all", "demo --once --provider-port 65536", "--provider-port: expected 0 to 65535, got 65536"},
+		{"a provider's port below all", "demo --once --provider-port=-1", "--provider-port: expected 0 to 65535, got -1"},
+		{"one port for both", "demo --port 8080 --provider-port 8080", "--provider-port: expected another port than --port, got 8080 for both"},
+		{"two lies", "demo --once --lie id-token-aud --lie id-token-exp", "--lie: one lie at a time"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, stderr := do(t, strings.Fields(c.args)...)
 			if code != exitUsage || out != "" || !strings.HasPrefix(stderr, "openid: ") || !strings.Contains(stderr, c.stderr) {
 				t.Errorf("exit %d, stdout %q, stderr %q", code, out, stderr)
 			}
+			if !strings.HasSuffix(stderr, " --help\n") || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("no way to the help in %q", stderr)
+			}
 		})
+	}
+}
+
+func TestAPortThatIsTaken(t *testing.T) {
+	ln, err := net.Listen("tcp", loopback(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	for _, flag := range []string{"--port", "--provider-port"} {
+		code, out, stderr := do(t, "demo", "--once", flag, port)
+		if code != exitFailed || out != "" || !strings.HasPrefix(stderr, "openid: "+flag+" "+port+": ") ||
+			!strings.HasSuffix(stderr, ": choose another port, or 0 for any free one\n") {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", flag, code, out, stderr)
+		}
 	}
 }
 
@@ -157,7 +186,7 @@ func TestInterrupted(t *testing.T) {
 func TestHelpDocumentsTheExitCodes(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"demo", "--help"}} {
 		code, out, _ := do(t, args...)
-		if code != exitOK || !strings.Contains(out, "Exit codes:\n  0  ") {
+		if code != exitOK || !strings.Contains(out, "Exit codes:\n  0  ") || !strings.Contains(out, "interrupting") || !strings.Contains(out, "go run turns 2 into 1") {
 			t.Errorf("%v: exit %d\n%s", args, code, out)
 		}
 	}

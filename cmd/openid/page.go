@@ -70,6 +70,7 @@ func (st *stage) show(w http.ResponseWriter, a *app, l *lie, s *session) {
 	}
 	if s.failed != nil {
 		v.Failed = &failedView{s.failed.step, explain(s.failed.err)}
+		v.Steps = fail(v.Steps, s.failed.step)
 	}
 	if s.login != nil {
 		v.Login = s.login.view(time.Now())

@@ -37,12 +37,12 @@ func openStage(port, providerPort int) (*stage, error) {
 	users := openidtest.DemoUsers()
 	provider, err := openidtest.Start(openidtest.Config{Addr: loopback(providerPort)})
 	if err != nil {
-		return nil, err
+		return nil, onPort("--provider-port", providerPort, err)
 	}
 	st := &stage{provider: provider, users: users, apps: map[string]*app{}, served: make(chan struct{})}
 	ln, err := net.Listen("tcp", loopback(port))
 	if err != nil {
-		return nil, errors.Join(err, provider.Close())
+		return nil, errors.Join(onPort("--port", port, err), provider.Close())
 	}
 	st.origin = "http://" + ln.Addr().String()
 	handler, err := st.handler()
@@ -55,6 +55,15 @@ func openStage(port, providerPort int) (*stage, error) {
 		_ = st.server.Serve(ln) // always http.ErrServerClosed
 	}()
 	return st, nil
+}
+
+// onPort names the flag that asked for a port, if it is not to be had.
+func onPort(flag string, port int, err error) error {
+	var listening *net.OpError
+	if port == 0 || !errors.As(err, &listening) {
+		return err
+	}
+	return fmt.Errorf("%s %d: %w: choose another port, or 0 for any free one", flag, port, listening.Err)
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
