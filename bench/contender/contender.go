@@ -44,6 +44,14 @@ type Obtain func(ctx context.Context) (accessToken string, err error)
 // All are the contenders, ours first.
 var All = []Contender{ours, oursClaims, goOIDC, goOIDCClaims, golangJWT, xOAuth2}
 
+// Names are theirs, for a choice among them.
+func Names() (names []string) {
+	for _, c := range All {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
 var (
 	scopes   = []string{"accounts:read", "accounts:write"}
 	errNonce = errors.New("another nonce")

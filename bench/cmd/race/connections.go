@@ -34,7 +34,7 @@ func connections(only selection) (*table.Table, error) {
 	}
 	t.Add("floor", n, nil, nil)
 	for _, c := range contender.All {
-		if c.ClientCredentials == nil || !in(only.contenders, c.Name) {
+		if c.ClientCredentials == nil || !only.contenders.Has(c.Name) {
 			continue
 		}
 		obtain, err := c.ClientCredentials(p.URL+"/token", nil)

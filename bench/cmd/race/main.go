@@ -9,6 +9,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -16,50 +18,70 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/openid-client/openid/bench/choice"
+	"github.com/openid-client/openid/bench/contender"
 	"github.com/openid-client/openid/bench/fixture"
 	"github.com/openid-client/openid/bench/provider"
 	"github.com/openid-client/openid/bench/table"
 )
 
-// selection is what of a run is wanted; empty means all.
-type selection struct{ subjects, variants, contenders string }
+// selection is what of a run is wanted.
+type selection struct{ subjects, variants, contenders choice.Choice }
 
-func in(list, name string) bool { return list == "" || slices.Contains(strings.Split(list, ","), name) }
+func (only selection) check() error {
+	var names, variants []string
+	for _, s := range subjects {
+		names, variants = append(names, s.name), append(variants, s.variant)
+	}
+	return cmp.Or(
+		only.subjects.Check("subject", append(slices.Compact(names), "connections")),
+		only.variants.Check("variant", slices.Compact(slices.Sorted(slices.Values(variants)))),
+		only.contenders.Check("contender", contender.Names()),
+	)
+}
+
+var errNothing = errors.New("no subject has this variant and this contender")
 
 func main() {
 	provider.ServeIfChild()
 	log.SetFlags(0)
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
 	var only selection
-	flag.StringVar(&only.subjects, "subject", "", "only these subjects, comma separated")
-	flag.StringVar(&only.variants, "variant", "", "only these variants, for example ES256")
-	flag.StringVar(&only.contenders, "contender", "", "only these contenders, beside the floor")
+	flag.StringVar((*string)(&only.subjects), "subject", "", "only these subjects, comma separated")
+	flag.StringVar((*string)(&only.variants), "variant", "", "only these variants, for example ES256")
+	flag.StringVar((*string)(&only.contenders), "contender", "", "only these contenders, beside the floor")
 	rounds := flag.Int("rounds", 90, "rounds of each race")
 	batch := flag.Duration("batch", 10*time.Millisecond, "length of one batch")
 	output := flag.String("output", "markdown", "markdown or json")
 	profile := flag.String("profile", "", "write a CPU profile of the races to this file")
 	flag.Parse()
+	if err := only.check(); err != nil {
+		return err
+	}
 
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err != nil {
-			log.Fatal(err)
+			return err
 		}
 		defer f.Close()
 		if err := pprof.StartCPUProfile(f); err != nil {
-			log.Fatal(err)
+			return err
 		}
 		defer pprof.StopCPUProfile()
 	}
 	tables, err := runAll(only, *rounds, *batch)
-	if err == nil {
-		err = table.Write(os.Stdout, *output, tables...)
-	}
 	if err != nil {
-		log.Print(err)
+		return err
 	}
+	return table.Write(os.Stdout, *output, tables...)
 }
 
 func runAll(only selection, rounds int, batch time.Duration) ([]*table.Table, error) {
@@ -69,26 +91,34 @@ func runAll(only selection, rounds int, batch time.Duration) ([]*table.Table, er
 	}
 	var tables []*table.Table
 	for _, s := range subjects {
-		if !in(only.subjects, s.name) || !in(only.variants, s.variant) {
+		if !only.subjects.Has(s.name) || !only.variants.Has(s.variant) {
 			continue
 		}
 		t, err := runOne(s, set, only, rounds, batch)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", s.name, s.variant, err)
 		}
-		tables = append(tables, t)
+		if t != nil {
+			tables = append(tables, t)
+		}
 	}
-	if in(only.subjects, "connections") && only.variants == "" {
+	if only.subjects.Has("connections") && only.variants == "" {
 		t, err := connections(only)
 		if err != nil {
 			return nil, fmt.Errorf("connections: %w", err)
 		}
-		tables = append(tables, t)
+		if len(t.Rows) > 1 {
+			tables = append(tables, t)
+		}
+	}
+	if len(tables) == 0 {
+		return nil, errNothing
 	}
 	return tables, nil
 }
 
-// runOne races on one processor, so that a library's goroutines cannot hide their work beside the clock.
+// runOne races on one processor, so that a library's goroutines cannot hide their work beside the clock. Nobody
+// but the floor is no race: the table is nil.
 func runOne(s subject, set *fixture.Set, only selection, rounds int, batch time.Duration) (*table.Table, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	lanes, stop, err := s.lanes(set, s.variant)
@@ -96,7 +126,10 @@ func runOne(s subject, set *fixture.Set, only selection, rounds int, batch time.
 		return nil, err
 	}
 	defer stop()
-	lanes = append(lanes[:1], slices.DeleteFunc(lanes[1:], func(l *lane) bool { return !in(only.contenders, l.name) })...)
+	lanes = append(lanes[:1], slices.DeleteFunc(lanes[1:], func(l *lane) bool { return !only.contenders.Has(l.name) })...)
+	if len(lanes) == 1 {
+		return nil, nil
+	}
 	if err := race(lanes, rounds, batch); err != nil {
 		return nil, err
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,5 +28,35 @@ func TestRaces(t *testing.T) {
 	}
 	if want := len(subjects) + 1; len(tables) != want {
 		t.Errorf("got %d tables, want %d", len(tables), want)
+	}
+}
+
+func TestUnknownNamesAreRefused(t *testing.T) {
+	for only, want := range map[selection]string{
+		{}: "",
+		{subjects: "sign,connections", variants: "ES256", contenders: "x/oauth2"}: "",
+		{subjects: "nope"}:        `--subject: there is no "nope"; known: verify, refuse-signature, refuse-key, sign, token, connections`,
+		{variants: "ES256,nope"}:  `--variant: there is no "nope"; known: ES256, EdDSA, HS256, PS256, RS256, client_secret_basic`,
+		{contenders: "ours,nope"}: `--contender: there is no "nope"; known: ours, `,
+	} {
+		said := ""
+		if err := only.check(); err != nil {
+			said = err.Error()
+		}
+		if (said == "") != (want == "") || !strings.HasPrefix(said, want) {
+			t.Errorf("%+v: %q", only, said)
+		}
+	}
+}
+
+func TestNothingToRace(t *testing.T) {
+	for name, only := range map[string]selection{
+		"a variant of another subject": {subjects: "sign", variants: "RS256"},
+		"the floor alone":              {subjects: "verify", contenders: "x/oauth2"},
+		"no connection to count":       {subjects: "connections", contenders: "go-oidc"},
+	} {
+		if tables, err := runAll(only, 1, time.Microsecond); !errors.Is(err, errNothing) {
+			t.Errorf("%s: %d tables, %v", name, len(tables), err)
+		}
 	}
 }

@@ -7,27 +7,48 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"log"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/openid-client/openid/bench/choice"
 	"github.com/openid-client/openid/bench/contender"
 	"github.com/openid-client/openid/bench/fixture"
 	"github.com/openid-client/openid/bench/table"
 )
 
-func in(list, name string) bool { return list == "" || slices.Contains(strings.Split(list, ","), name) }
+// selection is what of a run is wanted.
+type selection struct{ storms, contenders choice.Choice }
+
+func (only selection) check() error {
+	var names, sailors []string
+	for _, s := range storms {
+		names = append(names, s.name)
+	}
+	for _, c := range contender.All {
+		if sails(c) {
+			sailors = append(sailors, c.Name)
+		}
+	}
+	return cmp.Or(only.storms.Check("storm", names), only.contenders.Check("contender", sailors))
+}
+
+// sails reports whether a library takes part: it verifies, and is not there a second time.
+func sails(c contender.Contender) bool { return c.Verifier != nil && !c.Decodes }
 
 func main() {
 	log.SetFlags(0)
-	only := flag.String("storm", "", "only these storms, comma separated")
-	contenders := flag.String("contender", "", "only these contenders, comma separated")
+	var only selection
+	flag.StringVar((*string)(&only.storms), "storm", "", "only these storms, comma separated")
+	flag.StringVar((*string)(&only.contenders), "contender", "", "only these contenders, comma separated")
 	output := flag.String("output", "markdown", "markdown or json")
 	flag.Parse()
+	if err := only.check(); err != nil {
+		log.Fatal(err)
+	}
 
 	set, err := fixture.New()
 	if err != nil {
@@ -35,10 +56,10 @@ func main() {
 	}
 	var tables []*table.Table
 	for _, s := range storms {
-		if !in(*only, s.name) {
+		if !only.storms.Has(s.name) {
 			continue
 		}
-		t, err := runStorm(s, set, *contenders)
+		t, err := runStorm(s, set, only.contenders)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -49,13 +70,13 @@ func main() {
 	}
 }
 
-func runStorm(s storm, set *fixture.Set, contenders string) (*table.Table, error) {
+func runStorm(s storm, set *fixture.Set, contenders choice.Choice) (*table.Table, error) {
 	t := &table.Table{
 		Title:   s.name + ": " + s.story,
 		Columns: []string{"contender", "fetches", "good passed", "good failed", "bad accepted", "p50 ms", "p99 ms", "new key after ms", "target", "met"},
 	}
 	for _, c := range contender.All {
-		if c.Verifier == nil || c.Decodes || !in(contenders, c.Name) {
+		if !sails(c) || !contenders.Has(c.Name) {
 			continue
 		}
 		f, err := start(c, set, s.delay, !s.cold)

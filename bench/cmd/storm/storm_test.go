@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -27,5 +28,23 @@ func TestStorms(t *testing.T) {
 				t.Errorf("wanted %s, got %+v", s.target, o)
 			}
 		})
+	}
+}
+
+func TestUnknownNamesAreRefused(t *testing.T) {
+	for only, want := range map[selection]string{
+		{}:                                   "",
+		{storms: "cold", contenders: "ours"}: "",
+		{storms: "nope"}:                     `--storm: there is no "nope"; known: cold, `,
+		{contenders: "ours,nope"}:            `--contender: there is no "nope"; known: ours, `,
+		{contenders: "x/oauth2"}:             `--contender: there is no "x/oauth2"`, // verifies nothing
+	} {
+		said := ""
+		if err := only.check(); err != nil {
+			said = err.Error()
+		}
+		if (said == "") != (want == "") || !strings.HasPrefix(said, want) {
+			t.Errorf("%+v: %q", only, said)
+		}
 	}
 }
