@@ -138,10 +138,22 @@ func (b *browser) open(url string) {
 	b.must(chromedp.Do(b.ctx, chromedp.Navigate(url)))
 }
 
-// evaluate asks the page. While it changes, there may be nobody to answer.
-func evaluate[T any](b *browser, expression string) (T, bool) {
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
-	return v, err == nil
+// evaluate asks the page, until it answers: while it changes, there is nobody to. The expression may be asked more than once.
+func evaluate[T any](b *browser, expression string) T {
+	b.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+		if err == nil {
+			return v
+		}
+		select {
+		case <-tick.C:
+		case <-b.ctx.Done():
+			b.t.Fatalf("no answer to %s: %v", expression, err)
+		}
+	}
 }
 
 // await polls: waiting for a node through the protocol now and then misses one on a page that arrived by a redirect.
@@ -149,35 +161,30 @@ func (b *browser) await(selector string) {
 	b.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		if there, ok := evaluate[bool](b, fmt.Sprintf("document.readyState == 'complete' && !!document.querySelector(%q)", selector)); ok && there {
-			return
-		}
+	for !evaluate[bool](b, fmt.Sprintf("document.readyState == 'complete' && !!document.querySelector(%q)", selector)) {
 		select {
 		case <-tick.C:
 		case <-b.ctx.Done():
-			text, _ := evaluate[string](b, "location.href")
-			b.t.Fatalf("%s never came (at %s)", selector, text)
+			b.t.Fatalf("%s never came", selector)
 		}
 	}
 }
 
+// click answers before it clicks, so that a page that goes away by it has answered: no answer means no click, and asking again is safe.
 func (b *browser) click(selector string) {
 	b.t.Helper()
 	b.await(selector)
-	evaluate[bool](b, fmt.Sprintf("(document.querySelector(%q).click(), true)", selector))
+	evaluate[bool](b, fmt.Sprintf("(e => (setTimeout(() => e.click()), true))(document.querySelector(%q))", selector))
 }
 
 func (b *browser) fill(field, value string) {
 	b.t.Helper()
-	if _, ok := evaluate[bool](b, fmt.Sprintf("(document.querySelector('[name=%s]').value = %q, true)", field, value)); !ok {
-		b.t.Fatalf("no field %s", field)
-	}
+	evaluate[bool](b, fmt.Sprintf("(document.querySelector('[name=%s]').value = %q, true)", field, value))
 }
 
 func (b *browser) reads(selector, want string) {
 	b.t.Helper()
-	if got, _ := evaluate[string](b, fmt.Sprintf("document.querySelector(%q).innerText", selector)); !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
+	if got := evaluate[string](b, fmt.Sprintf("document.querySelector(%q).innerText", selector)); !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
 		b.t.Errorf("%s reads %q, not %q", selector, got, want)
 	}
 }
@@ -195,7 +202,7 @@ func (b *browser) fits(what string) {
 	b.t.Helper()
 	for _, d := range []device{desktop, phone} {
 		b.as(d)
-		if wide, ok := evaluate[int64](b, "document.documentElement.scrollWidth"); !ok || wide > d.width {
+		if wide := evaluate[int64](b, "document.documentElement.scrollWidth"); wide > d.width {
 			b.t.Errorf("%s is %d pixels wide on a screen of %d", what, wide, d.width)
 		}
 	}
