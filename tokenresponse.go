@@ -23,7 +23,7 @@ type tokenResponse struct {
 	expect                                                            expectation
 	sent                                                              func() []string // in confidence
 	accessToken, scopes                                               string          // once their rows have seen them
-	access, kindOf, expiresIn, refresh, scope, idToken, err, why, uri strict.Value
+	access, tokenType, expiresIn, refresh, scope, idToken, err, why, uri strict.Value
 	extra                                                             map[string]json.RawMessage
 }
 
@@ -42,13 +42,13 @@ var tokenResponseChecks = []check[*tokenResponse]{
 		}},
 	{"token_type", "RFC 6749 §7.1, RFC 6750",
 		func(_ context.Context, d *tokenResponse) bool {
-			if d.kindOf.Equal("Bearer") {
+			if d.tokenType.Equal("Bearer") {
 				return true
 			}
-			s, _ := d.kindOf.Text()
+			s, _ := d.tokenType.Text()
 			return strings.EqualFold(s, "Bearer")
 		},
-		func(d *tokenResponse) (string, string) { return `"Bearer"`, brief(d.kindOf) }},
+		func(d *tokenResponse) (string, string) { return `"Bearer"`, brief(d.tokenType) }},
 	{"expires_in", "RFC 6749 §5.1",
 		func(_ context.Context, d *tokenResponse) bool { _, ok := d.lifetime(); return ok },
 		func(d *tokenResponse) (string, string) {
@@ -138,7 +138,7 @@ func (d *tokenResponse) read(body []byte) error {
 		case "access_token":
 			d.access = v
 		case "token_type":
-			d.kindOf = v
+			d.tokenType = v
 		case "expires_in":
 			d.expiresIn = v
 		case "refresh_token":

@@ -13,7 +13,7 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
-func member2(name, value string) func(map[string]any) {
+func responseMember(name, value string) func(map[string]any) {
 	return func(m map[string]any) {
 		if value == "" {
 			delete(m, name)
@@ -28,28 +28,28 @@ var tokenResponseLies = []struct {
 	lie   func(map[string]any)
 	check string
 }{
-	{"T06 a line break in the access token", member2("access_token", `"a\r\nX-Evil: 1"`), "access_token"},
-	{"access_token with a byte that no header may have", member2("access_token", `"a\u007f"`), "access_token"},
-	{"access_token beyond ASCII", member2("access_token", `"ä"`), "access_token"},
-	{"T08 access_token an array", member2("access_token", `["a"]`), "access_token"},
-	{"access_token empty", member2("access_token", `""`), "access_token"},
-	{"access_token missing", member2("access_token", ""), "access_token"},
+	{"T06 a line break in the access token", responseMember("access_token", `"a\r\nX-Evil: 1"`), "access_token"},
+	{"access_token with a byte that no header may have", responseMember("access_token", `"a\u007f"`), "access_token"},
+	{"access_token beyond ASCII", responseMember("access_token", `"ä"`), "access_token"},
+	{"T08 access_token an array", responseMember("access_token", `["a"]`), "access_token"},
+	{"access_token empty", responseMember("access_token", `""`), "access_token"},
+	{"access_token missing", responseMember("access_token", ""), "access_token"},
 	{"T17 ACCESS_TOKEN", func(m map[string]any) { m["ACCESS_TOKEN"] = m["access_token"]; delete(m, "access_token") }, "access_token"},
-	{"T14 token_type missing", member2("token_type", ""), "token_type"},
-	{"token_type N_A outside token exchange", member2("token_type", `"N_A"`), "token_type"},
-	{"token_type MAC", member2("token_type", `"mac"`), "token_type"},
-	{"DPoP though none was asked", member2("token_type", `"DPoP"`), "token_type"},
-	{"T09 expires_in negative", member2("expires_in", `-4294967000`), "expires_in"},
-	{"expires_in a second beyond ten years", member2("expires_in", `315360001`), "expires_in"},
-	{"expires_in beyond all years", member2("expires_in", `1e12`), "expires_in"},
+	{"T14 token_type missing", responseMember("token_type", ""), "token_type"},
+	{"token_type N_A outside token exchange", responseMember("token_type", `"N_A"`), "token_type"},
+	{"token_type MAC", responseMember("token_type", `"mac"`), "token_type"},
+	{"DPoP though none was asked", responseMember("token_type", `"DPoP"`), "token_type"},
+	{"T09 expires_in negative", responseMember("expires_in", `-4294967000`), "expires_in"},
+	{"expires_in a second beyond ten years", responseMember("expires_in", `315360001`), "expires_in"},
+	{"expires_in beyond all years", responseMember("expires_in", `1e12`), "expires_in"},
 	{"token_type a secret", func(m map[string]any) { m["token_type"] = m["access_token"] }, "token_type"},
 	{"expires_in a secret", func(m map[string]any) { m["expires_in"] = m["access_token"] }, "expires_in"},
-	{"expires_in a word", member2("expires_in", `"soon"`), "expires_in"},
-	{"refresh_token an object", member2("refresh_token", `{}`), "refresh_token"},
-	{"refresh_token empty", member2("refresh_token", `""`), "refresh_token"},
-	{"scope an array", member2("scope", `["openid"]`), "scope"},
-	{"id_token missing", member2("id_token", ""), "id_token"},
-	{"T08 id_token a number", member2("id_token", `1`), "id_token"},
+	{"expires_in a word", responseMember("expires_in", `"soon"`), "expires_in"},
+	{"refresh_token an object", responseMember("refresh_token", `{}`), "refresh_token"},
+	{"refresh_token empty", responseMember("refresh_token", `""`), "refresh_token"},
+	{"scope an array", responseMember("scope", `["openid"]`), "scope"},
+	{"id_token missing", responseMember("id_token", ""), "id_token"},
+	{"T08 id_token a number", responseMember("id_token", `1`), "id_token"},
 }
 
 func TestTokenResponseLies(t *testing.T) {
@@ -100,15 +100,15 @@ func TestTokenResponseTruths(t *testing.T) {
 		tell func(map[string]any)
 		want func(*Tokens) bool
 	}{
-		{"token_type in any case", member2("token_type", `"bEARER"`), func(k *Tokens) bool { return k.Type == "Bearer" }},
-		{"T11 expires_in absent: unknown, not eternal", member2("expires_in", ""), func(k *Tokens) bool { return k.Expiry.IsZero() }},
-		{"expires_in in quotes", member2("expires_in", `"60"`), func(k *Tokens) bool { return time.Until(k.Expiry) <= time.Minute }},
-		{"expires_in of ten years", member2("expires_in", `315360000`), func(k *Tokens) bool { return time.Until(k.Expiry) > 9*365*24*time.Hour }},
-		{"expires_in 0: expired at once", member2("expires_in", `0`), func(k *Tokens) bool { return !k.Expiry.IsZero() && !k.Expiry.After(time.Now()) }},
-		{"scope absent: as requested", member2("scope", ""), func(k *Tokens) bool { return slices.Contains(k.Scope, "openid") }},
-		{"scope empty: none", member2("scope", `""`), func(k *Tokens) bool { return len(k.Scope) == 0 }},
-		{"refresh_token null: none", member2("refresh_token", `null`), func(k *Tokens) bool { return k.RefreshToken.IsEmpty() }},
-		{"unknown members are kept", member2("instance_url", `"https://x"`), func(k *Tokens) bool { return string(k.Extra("instance_url")) == `"https://x"` }},
+		{"token_type in any case", responseMember("token_type", `"bEARER"`), func(k *Tokens) bool { return k.Type == "Bearer" }},
+		{"T11 expires_in absent: unknown, not eternal", responseMember("expires_in", ""), func(k *Tokens) bool { return k.Expiry.IsZero() }},
+		{"expires_in in quotes", responseMember("expires_in", `"60"`), func(k *Tokens) bool { return time.Until(k.Expiry) <= time.Minute }},
+		{"expires_in of ten years", responseMember("expires_in", `315360000`), func(k *Tokens) bool { return time.Until(k.Expiry) > 9*365*24*time.Hour }},
+		{"expires_in 0: expired at once", responseMember("expires_in", `0`), func(k *Tokens) bool { return !k.Expiry.IsZero() && !k.Expiry.After(time.Now()) }},
+		{"scope absent: as requested", responseMember("scope", ""), func(k *Tokens) bool { return slices.Contains(k.Scope, "openid") }},
+		{"scope empty: none", responseMember("scope", `""`), func(k *Tokens) bool { return len(k.Scope) == 0 }},
+		{"refresh_token null: none", responseMember("refresh_token", `null`), func(k *Tokens) bool { return k.RefreshToken.IsEmpty() }},
+		{"unknown members are kept", responseMember("instance_url", `"https://x"`), func(k *Tokens) bool { return string(k.Extra("instance_url")) == `"https://x"` }},
 	} {
 		t.Run(truth.name, func(t *testing.T) {
 			p := hostile.New(t)
