@@ -20,11 +20,14 @@ const maxExpiresIn = 10 * 365 * 24 * 60 * 60
 
 // tokenResponse is the token endpoint's answer, under judgement (RFC 6749 section 5.1).
 type tokenResponse struct {
-	expect                                                            expectation
-	sent                                                              func() []string // in confidence
-	accessToken, scopes                                               string          // once their rows have seen them
-	access, tokenType, expiresIn, refresh, scope, idToken, err, why, uri strict.Value
-	extra                                                             map[string]json.RawMessage
+	expect expectation
+	sent   func() []string // in confidence
+
+	access, tokenType, expiresIn, refresh, scope, idToken strict.Value
+	err, why, uri                                         strict.Value // error, error_description, error_uri
+	extra                                                 map[string]json.RawMessage
+
+	accessToken, scopes string // access and scope, once their rows have seen them
 }
 
 func (*tokenResponse) kind() string { return "token response" }
