@@ -306,3 +306,14 @@ func TestUsedTransactionsForget(t *testing.T) {
 		}
 	})
 }
+
+func TestUsedTransactionsAreBounded(t *testing.T) {
+	full := map[[16]byte]struct{}{}
+	for i := range maxUsedTransactions {
+		full[[16]byte{byte(i), byte(i >> 8), byte(i >> 16), 1}] = struct{}{}
+	}
+	u := usedTransactions{current: full, since: time.Now()}
+	if u.first("one more", time.Now(), true) || len(u.current) > maxUsedTransactions {
+		t.Error("a full memory took one more")
+	}
+}

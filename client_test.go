@@ -175,6 +175,17 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// TestTraceHearsOfTheRefusal: the failed check is the last event, with the error that the caller gets.
+func TestTraceHearsOfTheRefusal(t *testing.T) {
+	p := hostile.New(t)
+	p.IDToken = func(tok *hostile.Token) { tok.Claims["aud"] = "another" }
+	var last Event
+	_, err := logIn(t, newTestClient(t, p, func(cfg *Config) { cfg.Trace = func(_ context.Context, e Event) { last = e } }), p)
+	if err == nil || last.Err != err || last.Name != "aud" || last.Document != "ID Token" {
+		t.Errorf("heard last of %+v, the caller got %v", last, err)
+	}
+}
+
 // TestRedirectsAndCookiesOfTheCallersClientAreIgnored: HTTPClient lends its transport only.
 func TestRedirectsAndCookiesOfTheCallersClientAreIgnored(t *testing.T) {
 	p := hostile.New(t)

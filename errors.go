@@ -95,10 +95,13 @@ func (e *VerificationError) Error() string {
 		s += " (" + e.Spec + ")"
 	}
 	if e.Err != nil {
-		s += ": " + strings.ReplaceAll(e.Err.Error(), "openid: ", "")
+		s += ": " + beneath(e.Err)
 	}
 	return s
 }
+
+// beneath is the text of an error inside another, which has said already whose it is.
+func beneath(err error) string { return strings.ReplaceAll(err.Error(), "openid: ", "") }
 
 // Unwrap returns Err.
 func (e *VerificationError) Unwrap() error { return e.Err }
@@ -122,7 +125,7 @@ func (e *ExchangeError) Error() string {
 		s += ": expected " + e.Expected + ", got " + e.Got
 	}
 	if e.Err != nil {
-		s += ": " + e.Err.Error()
+		s += ": " + beneath(e.Err)
 	}
 	if e.Status != 0 {
 		s += " (status " + strconv.Itoa(e.Status) + ")"

@@ -14,6 +14,9 @@ import (
 // post_logout_redirect_uri; with it, keep the transaction and hand it to [Client.LogoutCallback]. Without it the user stays at the server
 // and the transaction is empty.
 func (c *Client) LogoutURL(ctx context.Context, t *IDToken, returnTo string) (string, Transaction, error) {
+	if expected := badRedirectURI(returnTo); returnTo != "" && expected != "" {
+		return "", "", fmt.Errorf("openid: LogoutURL: returnTo: expected %s, got %s", expected, quoted(returnTo))
+	}
 	tx := &transaction{purpose: "logout", flow: random()[:12], state: random(), redirectURI: returnTo, created: time.Now()}
 	ctx = c.withFlow(ctx, tx.flow)
 	if err := c.own("", t); err != nil {
@@ -34,9 +37,6 @@ func (c *Client) LogoutURL(ctx context.Context, t *IDToken, returnTo string) (st
 	}
 	var sealed Transaction
 	if returnTo != "" {
-		if expected := badRedirectURI(returnTo); expected != "" {
-			return "", "", fmt.Errorf("openid: LogoutURL: returnTo: expected %s, got %s", expected, quoted(returnTo))
-		}
 		q.Set("post_logout_redirect_uri", returnTo)
 		q.Set("state", tx.state)
 		if sealed, err = c.sealTransaction(tx); err != nil {

@@ -1,6 +1,8 @@
 package openid
 
 import (
+	"context"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -148,5 +150,63 @@ func TestTheZeroIDTokenIsNobodys(t *testing.T) {
 	}
 	if n := p.Count(""); n != 0 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// secretive authenticates by a header of its own, with a secret that contains another one.
+type secretive struct{}
+
+func (secretive) Authenticate(_ context.Context, r *AuthRequest) error {
+	r.Form.Set("client_id", r.ClientID)
+	r.Header.Set("X-Api-Key", "key-of-the-house")
+	r.Form.Set("inner", "key-of-the")
+	return nil
+}
+
+// TestEchoesAreBlankedOut: whatever was sent in confidence, and however a server repeats it.
+func TestEchoesAreBlankedOut(t *testing.T) {
+	p := hostile.New(t)
+	p.Serve("token", func(w http.ResponseWriter, r *http.Request) {
+		r.ParseForm()
+		hostile.Error(400, "invalid_client", "the key "+r.Header.Get("X-Api-Key")+" and "+url.QueryEscape(r.PostForm.Get("code_verifier")+"+"))(w, r)
+	})
+	c := newTestClient(t, p, func(cfg *Config) { cfg.Auth = secretive{} })
+	_, err := logIn(t, c, p)
+	verifier := p.Requests("token")[0].Form.Get("code_verifier")
+	if err == nil || strings.Contains(err.Error(), "house") || strings.Contains(err.Error(), verifier) || !strings.Contains(err.Error(), redacted) {
+		t.Errorf("got %v", err)
+	}
+	p.Serve("token", nil)
+	p.Callback = func(q url.Values) {
+		q.Del("code")
+		q.Set("error", "access_denied")
+		q.Set("error_description", "not with "+q.Get("state"))
+	}
+	if _, err = logIn(t, c, p); err == nil || !strings.Contains(err.Error(), "not with "+redacted) {
+		t.Errorf("the state in an error of the browser's: %v", err)
+	}
+}
+
+// TestTokensShareNothing: who changes the new tokens does not change the old.
+func TestTokensShareNothing(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	before, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.TokenResponse = func(m map[string]any) { delete(m, "scope") }
+	after, err := c.Refresh(t.Context(), before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := []string{"orders:read"}
+	service, err := c.Tokens(t.Context(), ClientCredentials{Scope: asked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after.Scope[0], service.Scope[0] = "admin", "admin"
+	if before.Scope[0] == "admin" || asked[0] == "admin" {
+		t.Error("a scope is shared")
 	}
 }

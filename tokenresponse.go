@@ -259,8 +259,8 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, began time.Time) (*Tokens, error) {
 	refresh, _ := d.refresh.Text()
 	t := &Tokens{AccessToken: NewSecret(d.accessToken), RefreshToken: NewSecret(refresh), Type: "Bearer", issuer: c.cfg.Issuer}
-	if len(d.extra) > 0 {
-		t.extra = func() map[string]json.RawMessage { return d.extra }
+	if extra := d.extra; len(extra) > 0 { // of d no more is kept: it refers to the whole body
+		t.extra = func() map[string]json.RawMessage { return extra }
 	}
 	if d.expiresIn != nil {
 		seconds, _ := d.lifetime()

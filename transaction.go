@@ -8,8 +8,8 @@ import (
 )
 
 // A Transaction is one login (or logout) under way: state, nonce, code verifier, redirect URI and what was asked for, sealed. It may lie
-// in a cookie (350 bytes and its AppState; a __Host- name, HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or in a
-// session; the code that keeps it can neither read nor change it. It is good for 30 minutes and, in one process, for one callback;
+// in a cookie (350 bytes and its AppState; a __Host- name, HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or
+// in a session; the code that keeps it can neither read nor change it. It is good for 30 minutes and, in one process, for one callback;
 // between processes that share keys the server's one-time code stands in for that.
 type Transaction string
 
@@ -88,8 +88,8 @@ type usedTransactions struct {
 
 const maxUsedTransactions = 1 << 20
 
-// first reports whether state was not redeemed before, and remembers it if it is now. When the memory is full it reports false: better a login that must be
-// repeated than one that is accepted twice.
+// first reports whether state was not redeemed before, and remembers it if it is now. When the memory is full it reports false: better a
+// login that must be repeated than one that is accepted twice.
 func (u *usedTransactions) first(state string, now time.Time, redeemed bool) bool {
 	sum := sha256.Sum256([]byte(state))
 	key := [16]byte(sum[:])
