@@ -133,7 +133,7 @@ func TestTokenEndpointTroubles(t *testing.T) {
 		user, secret, _ := r.BasicAuth()
 		unescaped, _ := url.QueryUnescape(secret)
 		json.NewEncoder(w).Encode(map[string]string{"error": "invalid_grant",
-			"error_description": "the code " + r.PostForm.Get("code") + " of " + user + " with " + unescaped + " and " + r.Header.Get("Authorization"),
+			"error_description": "the code " + r.PostForm.Get("code") + " of " + user + " with " + unescaped + ", encoded " + secret + " and " + r.Header.Get("Authorization"),
 			"error_uri":         "https://op.example/?" + r.PostForm.Encode(), "debug": r.PostForm.Encode()})
 	}
 	for _, l := range []struct {

@@ -147,6 +147,11 @@ func TestLogout(t *testing.T) {
 	if err := c.LogoutCallback(t.Context(), httpGet("https://app.example/bye?state="+opened.state), login); refusedBy(err) != "state" {
 		t.Errorf("the transaction of a login: %v", err)
 	}
+	before := p.Count("")
+	cold := newTestClient(t, p)
+	if _, _, err := cold.LogoutURL(t.Context(), nil, "http://app.example/bye"); err == nil || !strings.Contains(err.Error(), "returnTo") || p.Count("") != before {
+		t.Errorf("a returnTo without TLS: %v", err)
+	}
 	bare, none, err := c.LogoutURL(t.Context(), nil, "")
 	if err != nil || none != "" || strings.Contains(bare, "state=") {
 		t.Errorf("got %s, %q, %v", bare, none, err)
