@@ -120,14 +120,27 @@ func (s *Signer) init(o SignerOptions) error {
 	return nil
 }
 
+// Header is the JSON of the header.
+func (s *Signer) Header() []byte {
+	header, _ := base64.RawURLEncoding.AppendDecode(nil, s.prefix[:len(s.prefix)-1])
+	return header
+}
+
+// SignAs is Sign under another header, which must name the same algorithm.
+func (s *Signer) SignAs(header, payload []byte) (string, error) {
+	return s.signUnder(append(base64.RawURLEncoding.AppendEncode(nil, header), '.'), payload)
+}
+
 // Sign makes the compact JWS of payload.
-func (s *Signer) Sign(payload []byte) (string, error) {
-	signed := len(s.prefix) + base64.RawURLEncoding.EncodedLen(len(payload))
+func (s *Signer) Sign(payload []byte) (string, error) { return s.signUnder(s.prefix, payload) }
+
+func (s *Signer) signUnder(prefix, payload []byte) (string, error) {
+	signed := len(prefix) + base64.RawURLEncoding.EncodedLen(len(payload))
 	total := signed + 1 + base64.RawURLEncoding.EncodedLen(s.size)
 	// What a foreign signer is given is not reused: who knows how long it looks at it. The digest and the raw signature
 	// lie behind the token.
-	token := make([]byte, len(s.prefix), total+maxDigest+maxRaw)
-	copy(token, s.prefix)
+	token := make([]byte, len(prefix), total+maxDigest+maxRaw)
+	copy(token, prefix)
 	token = base64.RawURLEncoding.AppendEncode(token, payload)
 	space := token[total:cap(token)]
 	signature, err := s.sign(space[maxDigest:maxDigest], token, space[:0])

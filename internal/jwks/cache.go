@@ -14,6 +14,7 @@
 package jwks
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -132,6 +133,30 @@ func (c *Cache) Candidates(ctx context.Context, dst []*jose.Key, alg, kid string
 		}
 		return dst, &Unknown{NextFetch: c.wait(now), Err: s.err}
 	}
+	return dst, c.unavailable(s, now)
+}
+
+// Document is the key set as it was fetched, for who looks for keys of another kind in it; without one the error is that of
+// [Cache.Candidates].
+func (c *Cache) Document(ctx context.Context) ([]byte, error) {
+	s := c.snapshot.Load()
+	if s.usable(time.Now()) {
+		if time.Now().After(s.refreshAt) && c.refreshing.CompareAndSwap(false, true) {
+			go c.refresh(context.WithoutCancel(ctx), s)
+		}
+		return bytes.Clone(s.doc), nil
+	}
+	if err := c.update(ctx, s); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if s = c.snapshot.Load(); s.usable(now) {
+		return bytes.Clone(s.doc), nil
+	}
+	return nil, c.unavailable(s, now)
+}
+
+func (c *Cache) unavailable(s *snapshot, now time.Time) *Unavailable {
 	u := &Unavailable{NextFetch: c.wait(now)}
 	if s != nil {
 		u.Err = s.err
@@ -139,7 +164,7 @@ func (c *Cache) Candidates(ctx context.Context, dst []*jose.Key, alg, kid string
 	if s != nil && s.set != nil {
 		u.Age = s.age(now)
 	}
-	return dst, u
+	return u
 }
 
 // refresh is an update that nobody waits for.
