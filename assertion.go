@@ -1,12 +1,11 @@
 package openid
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"strconv"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/openid-client/openid/internal/jose"
 )
@@ -19,32 +18,41 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // assertion is client authentication by a signed JWT (RFC 7523 section 2.2, OpenID Connect Core 1.0 section 9).
 type assertion struct {
 	signer *jose.Signer
+	how    Signing
 	err    error
 	shared bool   // client_secret_jwt
 	value  Secret // of it
 }
 
 // ClientSecretJWT authenticates with client_secret_jwt: an assertion under HS256 keyed with the client secret, which has at least 32
-// bytes. The secret itself is never sent (OpenID Connect Core 1.0 section 9).
-func ClientSecretJWT(s Secret) ClientAuth {
-	signer, err := jose.NewMAC([]byte(s.Reveal()), jose.SignerOptions{Algorithm: "HS256"})
-	return assertion{signer: signer, err: err, shared: true, value: s}
+// bytes; HS384 and HS512, by how, need 48 and 64. The secret itself is never sent (OpenID Connect Core 1.0 section 9).
+func ClientSecretJWT(s Secret, how ...Signing) ClientAuth {
+	a := assertion{shared: true, value: s}
+	if a.how, a.err = signing(how); a.err == nil {
+		a.signer, a.err = jose.NewMAC([]byte(s.Reveal()), jose.SignerOptions{Algorithm: a.how.Algorithm})
+	}
+	return a
 }
 
 // PrivateKeyJWT authenticates with private_key_jwt: an assertion signed by key, which may live in a KMS or an HSM. keyID is the kid the
-// server knows the public half by; it may be empty. The algorithm follows from the key: RS256, ES256, ES384, ES512, Ed25519 or ML-DSA
-// (RFC 7523 section 2.2, OpenID Connect Core 1.0 section 9).
-func PrivateKeyJWT(key crypto.Signer, keyID string) ClientAuth {
-	signer, err := jose.NewSigner(key, jose.SignerOptions{KeyID: keyID})
-	return assertion{signer: signer, err: err}
+// server knows the public half by; it may be empty. The algorithm follows from the key: RS256, ES256, ES384, ES512, Ed25519 or ML-DSA;
+// how names another, such as PS256 (RFC 7523 section 2.2, OpenID Connect Core 1.0 section 9).
+func PrivateKeyJWT(key crypto.Signer, keyID string, how ...Signing) ClientAuth {
+	var a assertion
+	if a.how, a.err = signing(how); a.err == nil {
+		a.signer, a.err = jose.NewSigner(key, jose.SignerOptions{KeyID: keyID, Algorithm: a.how.Algorithm})
+	}
+	return a
 }
 
 func (a assertion) mistake() (expected, got string) {
 	switch {
 	case a.err == nil:
 		return "", ""
-	case a.shared:
+	case a.shared && len(a.value.Reveal()) < 32:
 		return "a client secret of at least 32 bytes (RFC 7518 §3.2)", strconv.Itoa(len(a.value.Reveal())) + " bytes"
+	case a.shared:
+		return "HS256, HS384 or HS512, and a secret of at least 32, 48 or 64 bytes (RFC 7518 §3.2)", a.err.Error()
 	}
 	return "a key that can sign assertions", a.err.Error()
 }
@@ -58,23 +66,21 @@ func (a assertion) Authenticate(_ context.Context, r *AuthRequest) error {
 	}
 	now := r.Now.Unix()
 	b := make([]byte, 0, 512)
-	b = appendClaim(append(b, `{"iss":`...), r.ClientID)
-	b = appendClaim(append(b, `,"sub":`...), r.ClientID)
-	b = appendClaim(append(b, `,"aud":`...), r.Audience)
+	b = appendText(append(b, `{"iss":`...), r.ClientID)
+	b = appendText(append(b, `,"sub":`...), r.ClientID)
+	b = appendText(append(b, `,"aud":`...), cmp.Or(a.how.Audience, r.Audience))
 	b = append(appendRandom(append(b, `,"jti":"`...)), '"')
 	b = strconv.AppendInt(append(b, `,"iat":`...), now, 10)
 	b = strconv.AppendInt(append(b, `,"exp":`...), now+int64(assertionLifetime/time.Second), 10)
-	jws, err := a.signer.Sign(append(b, '}'))
+	jws, err := a.how.sign(a.signer, append(b, '}'))
 	if err != nil {
 		return err
 	}
-	v := [...]string{r.ClientID, assertionType, jws}
-	r.Form["client_id"], r.Form["client_assertion_type"], r.Form["client_assertion"] = v[0:1:1], v[1:2:2], v[2:3:3]
+	presentAssertion(r, jws)
 	return nil
 }
 
-// appendClaim appends s as a JSON string; what is not UTF-8 is replaced, and the server will not know it.
-func appendClaim(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, s)
-	return b
+func presentAssertion(r *AuthRequest, jwt string) {
+	v := [...]string{r.ClientID, assertionType, jwt}
+	r.Form["client_id"], r.Form["client_assertion_type"], r.Form["client_assertion"] = v[0:1:1], v[1:2:2], v[2:3:3]
 }

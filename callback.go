@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/openid-client/openid/internal/strict"
 )
 
 // maxCallbackBody bounds a form_post body; URLs are bounded by the HTTP server.
@@ -22,6 +24,10 @@ type authorizationResponse struct {
 	mode   string // how it came
 	values url.Values
 	wrong  string // why the request could not be read at all
+	jwt    string // the response as a JWT, decrypted; empty: there was none
+	sealed error  // why it could not be decrypted
+	given  string // the state that came
+	opaque bool   // it is no JWT whose parameters can be read
 	tx     *transaction
 	none   bool // nothing was pending
 	fresh  bool // it was not used before
@@ -30,8 +36,31 @@ type authorizationResponse struct {
 func (*authorizationResponse) kind() string { return "authorization response" }
 func (*authorizationResponse) cause() error { return nil }
 
-// tokensInFront are parameters that a response to a plain code request never has.
-var tokensInFront = []string{"access_token", "id_token", "response", "token"}
+// asked is the response type of the login it belongs to.
+func (d *authorizationResponse) asked() responseType {
+	if d.tx == nil {
+		return responseType{}
+	}
+	rt, _ := findResponseType(d.tx.responseType)
+	return rt
+}
+
+// modes names how it came, as a response mode, and how it was to come.
+func (d *authorizationResponse) modes() (expected, got string) {
+	got = d.mode
+	if d.jwt != "" || d.sealed != nil {
+		got += ".jwt"
+	}
+	if d.tx == nil {
+		return "the mode that was asked for", got
+	}
+	mode := responseModes[d.tx.responseMode]
+	expected = d.asked().carrier(mode)
+	if mode.jwt {
+		expected += ".jwt"
+	}
+	return expected, got
+}
 
 var callbackChecks = []check[*authorizationResponse]{
 	{"request", "OAuth 2.0 Multiple Response Types §2.1, OAuth 2.0 Form Post Response Mode §2",
@@ -42,21 +71,28 @@ var callbackChecks = []check[*authorizationResponse]{
 	{"repeated parameter", "RFC 6749 §3.1",
 		func(_ context.Context, d *authorizationResponse) bool { return d.repeated() == "" },
 		func(d *authorizationResponse) (string, string) { return "every parameter once", d.times() }},
+	{"encryption", "JARM §2.4 (1), RFC 7516 §5.2",
+		func(_ context.Context, d *authorizationResponse) bool { return d.sealed == nil },
+		func(d *authorizationResponse) (string, string) { return decryption(d.sealed) }},
+	{"response", "JARM §2.1",
+		func(_ context.Context, d *authorizationResponse) bool { return !d.opaque },
+		func(d *authorizationResponse) (string, string) {
+			if d.opaque {
+				return "a JWT, if anything", "something else"
+			}
+			return "a JWT, if anything", or(map[bool]string{true: "a JWT"}[d.jwt != ""], "nothing")
+		}},
 	{"state", "RFC 6749 §10.12, RFC 9700 §4.7",
 		func(_ context.Context, d *authorizationResponse) bool { return d.tx != nil },
 		func(d *authorizationResponse) (string, string) {
 			return "the state of a pending login of this browser", d.state()
 		}},
-	{"response_mode", "OAuth 2.0 Multiple Response Types §2.1",
+	{"response_mode", "OAuth 2.0 Multiple Response Types §2.1, JARM §2.3",
 		func(_ context.Context, d *authorizationResponse) bool {
-			return d.tx != nil && d.tx.responseMode == d.mode
+			expected, got := d.modes()
+			return expected == got
 		},
-		func(d *authorizationResponse) (string, string) {
-			if d.tx == nil {
-				return "the mode that was asked for", d.mode
-			}
-			return d.tx.responseMode, d.mode
-		}},
+		func(d *authorizationResponse) (string, string) { return d.modes() }},
 	{"age", "RFC 9700 §4.7",
 		func(_ context.Context, d *authorizationResponse) bool { return d.tx.young() },
 		func(d *authorizationResponse) (string, string) {
@@ -69,7 +105,8 @@ var responseChecks = []check[*authorizationResponse]{
 	{"iss", "RFC 9207 §2.4",
 		func(_ context.Context, d *authorizationResponse) bool {
 			if !d.values.Has("iss") {
-				return !d.meta.AuthorizationResponseIssParameter && !d.c.cfg.RequireIss
+				// An ID Token says it as well, section 2.4.
+				return d.asked().idToken && d.values.Has("id_token") || !d.meta.AuthorizationResponseIssParameter && !d.c.cfg.RequireIss
 			}
 			return d.values.Get("iss") == d.c.cfg.Issuer
 		},
@@ -81,17 +118,31 @@ var responseChecks = []check[*authorizationResponse]{
 		}},
 	{"code", "RFC 6749 §4.1.2",
 		func(_ context.Context, d *authorizationResponse) bool {
-			return (d.values.Get("code") == "") != (d.values.Get("error") == "")
+			code, refused := d.values.Get("code") != "", d.values.Get("error") != ""
+			return !(code && refused) && (refused || code == d.asked().code)
 		},
-		func(d *authorizationResponse) (string, string) { return "either a code or an error", d.content() }},
+		func(d *authorizationResponse) (string, string) {
+			if !d.asked().code {
+				return "no code", d.content()
+			}
+			return "either a code or an error", d.content()
+		}},
 	{"front-channel token", "RFC 9700 §2.1.2, OAuth 2.0 Multiple Response Types §3",
 		func(_ context.Context, d *authorizationResponse) bool { return d.inFront() == "" },
 		func(d *authorizationResponse) (string, string) {
 			if name := d.inFront(); name != "" {
-				return "a code only", "the parameter " + name
+				return d.wanted(), "the parameter " + name
 			}
-			return "a code only", "no token"
+			return d.wanted(), d.wanted()
 		}},
+	{"id_token", "OpenID Connect Core 1.0 §3.2.2.5, §3.3.2.5",
+		func(_ context.Context, d *authorizationResponse) bool { return !d.lacks("id_token", d.asked().idToken) },
+		func(d *authorizationResponse) (string, string) { return d.wanted(), d.has("id_token") }},
+	{"access_token", "RFC 6749 §4.2.2, OAuth 2.0 Multiple Response Types §5",
+		func(_ context.Context, d *authorizationResponse) bool {
+			return !d.lacks("access_token", d.asked().token)
+		},
+		func(d *authorizationResponse) (string, string) { return d.wanted(), d.has("access_token") }},
 	{"replay", "RFC 9700 §4.7, RFC 6749 §10.5",
 		func(_ context.Context, d *authorizationResponse) bool {
 			d.fresh = d.tx != nil && d.c.used.first(d.tx.state, time.Now(), d.values.Get("error") == "")
@@ -136,7 +187,7 @@ func (d *authorizationResponse) state() string {
 		return "the state of a pending login"
 	case d.none:
 		return "no pending login (was the cookie lost?)"
-	case d.values.Get("state") == "":
+	case d.given == "":
 		got = "no state"
 	default:
 		got = "another state"
@@ -160,18 +211,40 @@ func (d *authorizationResponse) content() string {
 	return "neither"
 }
 
+// inFront names a token that has no place in this response.
 func (d *authorizationResponse) inFront() string {
-	for _, name := range tokensInFront {
-		if d.values.Has(name) {
-			return name
+	for _, row := range []struct {
+		name  string
+		asked bool
+	}{{"access_token", d.asked().token}, {"id_token", d.asked().idToken}, {"response", false}, {"token", false}} {
+		if d.values.Has(row.name) && (!row.asked || d.values.Has("error")) {
+			return row.name
 		}
 	}
 	return ""
 }
 
+func (d *authorizationResponse) wanted() string {
+	if d.values.Has("error") {
+		return "an error only"
+	}
+	return or(strings.ReplaceAll(d.asked().name, " ", ", "), "code") + " only"
+}
+
+func (d *authorizationResponse) lacks(name string, asked bool) bool {
+	return asked && d.values.Get(name) == "" && !d.values.Has("error")
+}
+
+func (d *authorizationResponse) has(name string) string {
+	if d.values.Get(name) == "" {
+		return "no " + name
+	}
+	return "the parameter " + name
+}
+
 // Callback ends a login: it judges the authorization response in r, redeems the code, once, and verifies what comes. Hand it every
 // pending transaction that the browser brought; it picks the one the response belongs to, before any request is sent. A GET answers
-// response mode query, a POST form_post.
+// response mode query, a POST form_post; a response in a fragment never reaches a server, see [Client.CallbackValues].
 //
 // Errors: *[VerificationError] when a check of the response, of the token response or of the ID Token fails; *[ResponseError] when the
 // user or the server refused; *[ExchangeError] when no usable answer came. Each ends this login; the user may start another.
@@ -180,10 +253,11 @@ func (c *Client) Callback(ctx context.Context, r *http.Request, pending ...Trans
 	return c.callback(ctx, mode, values, wrong, pending)
 }
 
-// CallbackValues is [Client.Callback] for programs without an *http.Request: mode says how the values came, "query" or "form_post".
+// CallbackValues is [Client.Callback] for programs without an *http.Request: mode says how the values came, "query", "form_post" or
+// "fragment".
 func (c *Client) CallbackValues(ctx context.Context, mode string, v url.Values, pending ...Transaction) (*Tokens, error) {
 	wrong := ""
-	if mode != "query" && mode != "form_post" {
+	if mode != "query" && mode != "form_post" && mode != "fragment" {
 		wrong = "response mode " + quoted(mode)
 	}
 	return c.callback(ctx, mode, v, wrong, pending)
@@ -223,7 +297,15 @@ func readCallback(r *http.Request) (mode string, values url.Values, wrong string
 
 func (c *Client) callback(ctx context.Context, mode string, values url.Values, wrong string, pending []Transaction) (*Tokens, error) {
 	d := &authorizationResponse{c: c, mode: mode, values: values, wrong: wrong, none: len(pending) == 0}
-	d.tx = c.pick("login", values.Get("state"), pending)
+	state := values.Get("state")
+	if list := values["response"]; len(list) == 1 {
+		if d.jwt, d.sealed = c.decrypted(ctx, list[0]); d.sealed == nil {
+			inside, ok := readResponse(d.jwt)
+			state, d.opaque = inside.Get("state"), !ok
+		}
+	}
+	d.given = state
+	d.tx = c.pick("login", state, pending)
 	if d.tx != nil {
 		ctx = c.withFlow(ctx, d.tx.flow)
 	} else {
@@ -237,34 +319,90 @@ func (c *Client) callback(ctx context.Context, mode string, values url.Values, w
 		return nil, err
 	}
 	d.meta = s.meta
+	if d.jwt != "" {
+		if d.values, err = c.verifyResponse(ctx, s, d.jwt); err != nil {
+			return nil, err
+		}
+	}
 	if err := judge(ctx, c, c.rows.response, d); err != nil {
 		return nil, err
 	}
-	if code := values.Get("error"); code != "" {
+	if code := d.values.Get("error"); code != "" {
 		sent := []string{d.tx.state, d.tx.nonce}
 		return nil, &ResponseError{Endpoint: "authorization", Code: Code(printable(withheld(code, sent), 64)),
-			Description: printable(withheld(values.Get("error_description"), sent), 200), URI: printable(withheld(values.Get("error_uri"), sent), 200)}
+			Description: printable(withheld(d.values.Get("error_description"), sent), 200), URI: printable(withheld(d.values.Get("error_uri"), sent), 200)}
 	}
-	return c.redeemCode(ctx, s, values.Get("code"), d.tx)
-}
-
-// redeemCode exchanges the code for tokens (RFC 6749 section 4.1.3). It is sent once, whatever happens.
-func (c *Client) redeemCode(ctx context.Context, s *server, code string, tx *transaction) (*Tokens, error) {
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {tx.redirectURI}}
-	if tx.verifier != "" {
-		form.Set("code_verifier", tx.verifier)
-	}
-	e := expectation{nonce: tx.nonce, code: code, state: tx.state, maxAge: tx.maxAge}
-	if tx.nonce != "" {
-		e.idToken = idTokenRequired
-	}
-	t, err := c.requestTokens(ctx, s, form, e)
+	t, err := c.takeFront(ctx, s, d)
 	if err != nil {
 		return nil, err
 	}
-	t.AppState = tx.appState
-	if t.Scope == nil {
-		t.Scope = strings.Fields(tx.scope) // RFC 6749 section 5.1: absent means as requested
+	if d.asked().code {
+		if t, err = c.redeemCode(ctx, s, d.values.Get("code"), d.tx, t.IDToken); err != nil {
+			return nil, err
+		}
+	}
+	t.AppState = d.tx.appState
+	if t.Scope == nil && !t.AccessToken.IsEmpty() {
+		t.Scope = strings.Fields(d.tx.scope) // RFC 6749 section 5.1: absent means as requested
 	}
 	return t, nil
+}
+
+// takeFront judges what the response itself brought, before anything is sent to the server.
+func (c *Client) takeFront(ctx context.Context, s *server, d *authorizationResponse) (*Tokens, error) {
+	t := &Tokens{issuer: c.cfg.Issuer}
+	asked := d.asked()
+	if asked.token {
+		front := frontTokens(d.values)
+		if err := judge(ctx, c, c.rows.token, front); err != nil {
+			return nil, err
+		}
+		var err error
+		if t, err = c.takeTokens(ctx, s, front, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	if !asked.idToken {
+		return t, nil
+	}
+	e := expectation{nonce: d.tx.nonce, maxAge: d.tx.maxAge, state: d.tx.state, code: d.values.Get("code"), accessToken: d.values.Get("access_token"),
+		front: &frontChannel{code: asked.code, token: asked.token, state: c.cfg.DetachedSignature}}
+	var err error
+	t.IDToken, err = c.verifyIDToken(ctx, s, d.values.Get("id_token"), e)
+	return t, err
+}
+
+// frontTokens reads the parameters of RFC 6749 section 4.2.2 as the members of a token response. A refresh token has no place there.
+func frontTokens(values url.Values) *tokenResponse {
+	member := func(name string) strict.Value {
+		if !values.Has(name) {
+			return nil
+		}
+		return strict.Value(appendText(nil, values.Get(name)))
+	}
+	return &tokenResponse{sent: nothing, access: member("access_token"), tokenType: member("token_type"), expiresIn: member("expires_in"), scope: member("scope")}
+}
+
+// redeemCode exchanges the code for tokens (RFC 6749 section 4.1.3). It is sent once, whatever happens. front is the ID Token that came
+// with the code, if one did.
+func (c *Client) redeemCode(ctx context.Context, s *server, code string, tx *transaction, front *IDToken) (*Tokens, error) {
+	form := url.Values{}
+	if tx.tokenExtra != "" {
+		form, _ = url.ParseQuery(tx.tokenExtra) // sealed by this package
+	}
+	form.Set("grant_type", "authorization_code")
+	form.Set("code", code)
+	form.Set("redirect_uri", tx.redirectURI)
+	if tx.verifier != "" {
+		form.Set("code_verifier", tx.verifier)
+	}
+	e := expectation{nonce: tx.nonce, code: code, state: tx.state, maxAge: tx.maxAge, shown: front}
+	if tx.nonce != "" {
+		e.idToken = idTokenRequired
+	}
+	var err error
+	if e.key, err = c.cfg.DPoP.restore(tx.dpop); err != nil {
+		return nil, err
+	}
+	return c.requestTokens(ctx, s, form, e)
 }

@@ -21,6 +21,7 @@ type callbackLie struct {
 	request func(r *http.Request) *http.Request                               // changes how it comes
 	pending func(t *testing.T, c *Client, tx Transaction) []Transaction       // changes what the browser kept
 	before  func(t *testing.T, c *Client, r *http.Request, tx ...Transaction) // what happened first
+	ask     func(*AuthorizationRequest)                                       // changes what was asked for
 	check   string
 }
 
@@ -115,7 +116,22 @@ var callbackLies = []callbackLie{
 	{name: "C17 code and error together", lie: setParam("error", "access_denied"), check: "code"},
 	{name: "C12 an access token in front", lie: setParam("access_token", "x"), check: "front-channel token"},
 	{name: "an ID Token in front", lie: setParam("id_token", "x"), check: "front-channel token"},
-	{name: "JARM that nobody asked for", lie: setParam("response", "x.y.z"), check: "front-channel token"},
+	{name: "no JWT where a JWT stands", lie: setParam("response", "x.y.z"), check: "response"},
+	{name: "a JWT with an array inside", lie: setParam("response", "e30.W10.AA"), check: "response"},
+	{name: "a JWE, and nothing to decrypt with", lie: setParam("response", "a.b.c.d.e"), check: "encryption"},
+	{name: "R06 a plain response where a JWT was asked for", ask: func(r *AuthorizationRequest) { r.ResponseMode = "jwt" },
+		request: func(r *http.Request) *http.Request {
+			q := r.URL.Query()
+			if jwt := q.Get("response"); jwt != "" {
+				q, _ = readResponse(jwt)
+				r.URL.RawQuery = q.Encode()
+			}
+			return r
+		}, check: "response_mode"},
+	{name: "a hybrid response without its ID Token", lie: dropParam("id_token"),
+		ask: func(r *AuthorizationRequest) { r.ResponseType = "code id_token" }, check: "id_token"},
+	{name: "a hybrid response without its access token", lie: dropParam("access_token"),
+		ask: func(r *AuthorizationRequest) { r.ResponseType = "code token" }, check: "access_token"},
 	{name: "C04 the same callback again", before: func(t *testing.T, c *Client, r *http.Request, tx ...Transaction) {
 		if _, err := c.Callback(t.Context(), r, tx...); err != nil {
 			t.Fatal(err)
@@ -126,10 +142,14 @@ var callbackLies = []callbackLie{
 func (l callbackLie) tell(t *testing.T, drop string) (*hostile.Provider, error) {
 	t.Helper()
 	p := hostile.New(t)
-	c := newTestClient(t, p, func(cfg *Config) { cfg.Keys = testKeys })
+	c := newTestClient(t, p, func(cfg *Config) { cfg.Keys, cfg.InsecureAllowFrontChannelTokens = testKeys, true })
 	c.without(drop)
 	p.Callback = l.lie
-	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	ask := AuthorizationRequest{Scope: []string{"openid"}}
+	if l.ask != nil {
+		l.ask(&ask)
+	}
+	rawURL, tx, err := c.Authorize(t.Context(), ask)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,8 +283,10 @@ func TestCallbackFormPost(t *testing.T) {
 	if _, err := c.CallbackValues(t.Context(), "form_post", r.PostForm, tx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.CallbackValues(t.Context(), "fragment", r.PostForm, tx); refusedBy(err) != "request" {
-		t.Errorf("mode fragment: %v", err)
+	for mode, check := range map[string]string{"fragment": "response_mode", "cookie": "request"} {
+		if _, err := c.CallbackValues(t.Context(), mode, r.PostForm, tx); refusedBy(err) != check {
+			t.Errorf("mode %s: %v", mode, err)
+		}
 	}
 }
 

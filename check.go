@@ -15,17 +15,22 @@ type check[D document] struct {
 // tables are all rows there are, by what they judge. They are never changed; a test gives one client a copy that lacks a row.
 type tables struct {
 	metadata           []check[*metadataDocument]
-	pkce               []check[*pkceSupport]
+	request            []check[*requestSupport]
+	pushed             []check[*pushedResponse]
 	callback, response []check[*authorizationResponse]
+	jarm               []check[*jwt]
 	token              []check[*tokenResponse]
 	idToken, refreshed []check[*jwt]
+	front, back        []check[*jwt]
+	userInfoJWT        []check[*jwt]
 	userInfo           []check[*userInfoDocument]
 	logout             []check[*logoutResponse]
 }
 
 var allTables = tables{
-	metadata: metadataChecks, pkce: pkceChecks, callback: callbackChecks, response: responseChecks, token: tokenResponseChecks,
-	idToken: idTokenChecks, refreshed: refreshedChecks, userInfo: userInfoChecks, logout: logoutChecks,
+	metadata: metadataChecks, request: requestChecks, pushed: pushedChecks, callback: callbackChecks, response: responseChecks,
+	jarm: jarmChecks, token: tokenResponseChecks, idToken: idTokenChecks, refreshed: refreshedChecks, front: frontChecks, back: backChecks,
+	userInfoJWT: userInfoJWTChecks, userInfo: userInfoChecks, logout: logoutChecks,
 }
 
 // A document is something that came from outside, under judgement.

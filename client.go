@@ -3,6 +3,7 @@ package openid
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openid-client/openid/internal/dpop"
 	"github.com/openid-client/openid/internal/endpoint"
 	"github.com/openid-client/openid/internal/jose"
 )
@@ -48,6 +50,21 @@ type Config struct {
 	// Keys seal transactions: the first seals, all of them open, so that keys can be rotated. Each is at least 32 random bytes and is
 	// shared by all processes that serve one application. Nil: a key of this process only, which forgets pending logins at its end.
 	Keys []Secret
+	// Certificate is presented to servers that ask for one in the TLS handshake: for [TLSClientAuth], and for tokens that are bound to it
+	// (RFC 8705 sections 2 and 3). With it the server's mtls_endpoint_aliases are used. It needs an HTTPClient whose Transport is an
+	// *http.Transport, or none.
+	Certificate *tls.Certificate
+	// DPoP binds tokens to a key that only this client has: [DPoPKey] or [DPoPPerGrant] (RFC 9449). The zero value: bearer tokens.
+	DPoP DPoP
+	// Decrypter decrypts ID Tokens, UserInfo and authorization responses that the server encrypts for this client; package jwe makes one.
+	Decrypter Decrypter
+	// RequestObject makes every authorization request a signed JWT (RFC 9101); nil: plain parameters.
+	RequestObject *RequestObject
+	// PushAuthorizationRequests sends authorization requests to the server first also where it does not require that (RFC 9126).
+	PushAuthorizationRequests bool
+	// DetachedSignature demands that the authorization response is signed: by the ID Token of a hybrid response, which then has to vouch for
+	// the state too (FAPI 1.0 Advanced section 5.2.2.1), or as a JWT.
+	DetachedSignature bool
 	// TrustedAudiences may stand in an ID Token beside this client; any other further audience is refused.
 	TrustedAudiences []string
 	// IDTokenSigningAlgs are the signature algorithms accepted for ID Tokens. Empty: the asymmetric ones that the server's metadata
@@ -68,6 +85,9 @@ type Config struct {
 	// InsecureAllowNoPKCE allows a server whose metadata lists code challenge methods without S256 (RFC 9700 section 2.1.1), and sends
 	// such a server no challenge.
 	InsecureAllowNoPKCE bool
+	// InsecureAllowFrontChannelTokens allows response types that bring an access token through the browser, where it may be seen and
+	// replaced (RFC 9700 section 2.1.2).
+	InsecureAllowFrontChannelTokens bool
 }
 
 // String names the server and the client and shows no key.
@@ -84,17 +104,21 @@ func (cfg Config) MarshalText() ([]byte, error) { return []byte(cfg.String()), n
 // A Client talks to one server for one client registration. It is safe for concurrent use; make one and keep it, since it holds the
 // caches.
 type Client struct {
-	cfg     Config
-	http    endpoint.Client
-	issuer  *url.URL
-	seal    *sealer
-	secret  *jose.Key // verifies HS256, HS384 and HS512; nil without a client secret
-	server  atomic.Pointer[server]
-	loading endpoint.Flight[*server]
-	renewal atomic.Bool // one background renewal of the metadata at a time
-	warm    atomic.Pointer[exportedKeys]
-	used    usedTransactions
-	headers verifiedHeaders
+	cfg  Config
+	http endpoint.Client
+	// resources carries requests to protected resources, whose answers may be long and slow.
+	resources http.RoundTripper
+	issuer    *url.URL
+	seal      *sealer
+	secret    *jose.Key // verifies HS256, HS384 and HS512; nil without a client secret
+	server    atomic.Pointer[server]
+	loading   endpoint.Flight[*server]
+	renewal   atomic.Bool // one background renewal of the metadata at a time
+	warm      atomic.Pointer[exportedKeys]
+	used      usedTransactions
+	headers   verifiedHeaders
+	nonces    dpop.Nonces
+	requests  *requestSigner // nil: plain parameters
 
 	rows tables
 }
@@ -135,8 +159,36 @@ func New(cfg Config) (*Client, error) {
 	if cfg.HTTPClient != nil {
 		c.http.Transport, c.http.Timeout = cfg.HTTPClient.Transport, cfg.HTTPClient.Timeout
 	}
+	c.resources = c.http.Transport
 	if c.http.Transport == nil {
-		c.http.Transport = endpoint.NewTransport()
+		own, resources := endpoint.NewTransport(), endpoint.NewTransport()
+		resources.MaxConnsPerHost, resources.DisableCompression = 0, false
+		c.http.Transport, c.resources = own, resources
+	}
+	if cfg.Certificate != nil {
+		if expected, got := certificateMistake(cfg.Certificate, c.http.Transport); expected != "" {
+			mistake("Certificate", expected, got)
+		} else {
+			c.http.Transport, c.resources = withCertificate(c.http.Transport, cfg.Certificate), withCertificate(c.resources, cfg.Certificate)
+		}
+	}
+	if _, ok := cfg.Auth.(tlsClientAuth); ok && cfg.Certificate == nil {
+		mistake("Certificate", "a certificate, which Auth TLSClientAuth() presents", "nil")
+	}
+	if expected, got := cfg.DPoP.mistake(); expected != "" {
+		mistake("DPoP", expected, got)
+	}
+	if o := cfg.RequestObject; o != nil {
+		if expected, got := o.mistake(); expected != "" {
+			mistake("RequestObject", expected, got)
+		} else if signer, err := o.signer(); err != nil {
+			mistake("RequestObject", "a key that can sign request objects", err.Error())
+		} else {
+			c.requests = signer
+		}
+		if o.Publish != nil && cfg.PushAuthorizationRequests {
+			mistake("RequestObject", "either RequestObject.Publish or PushAuthorizationRequests (RFC 9126 §2.1)", "both")
+		}
 	}
 
 	var err error

@@ -2,8 +2,10 @@ package openid
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +88,22 @@ func TestAuthorizeRefuses(t *testing.T) {
 	}{
 		{"two scopes in one", AuthorizationRequest{Scope: []string{"openid profile"}}, "Scope"},
 		{"a scope with a quote", AuthorizationRequest{Scope: []string{`"`}}, "Scope"},
-		{"fragment", AuthorizationRequest{ResponseMode: "fragment"}, "ResponseMode"},
+		{"no response mode of any specification", AuthorizationRequest{ResponseMode: "cookie"}, "ResponseMode"},
+		{"no response type of any specification", AuthorizationRequest{ResponseType: "id_token code"}, "ResponseType"},
+		{"an access token in front", AuthorizationRequest{ResponseType: "token"}, "ResponseType"},
+		{"an ID Token in front without openid", AuthorizationRequest{ResponseType: "id_token"}, "ResponseType"},
+		{"an ID Token in a query", AuthorizationRequest{Scope: []string{"openid"}, ResponseType: "id_token", ResponseMode: "query"}, "ResponseType"},
+		{"an ID Token in a query, signed once more", AuthorizationRequest{Scope: []string{"openid"}, ResponseType: "code id_token", ResponseMode: "query.jwt"}, "ResponseType"},
+		{"a resource that is a name", AuthorizationRequest{Resource: []string{"api"}}, "Resource"},
+		{"a resource with a fragment", AuthorizationRequest{Resource: []string{"https://api.example/#"}}, "Resource"},
+		{"authorization details without a type", AuthorizationRequest{AuthorizationDetails: []AuthorizationDetail{{Actions: []string{"pay"}}}}, "AuthorizationDetails[0].Type"},
+		{"authorization details that say a field twice", AuthorizationRequest{AuthorizationDetails: []AuthorizationDetail{
+			{Type: "pay", Extra: map[string]json.RawMessage{"actions": json.RawMessage("[]")}}}}, "AuthorizationDetails[0].Extra"},
+		{"authorization details that are no JSON", AuthorizationRequest{AuthorizationDetails: []AuthorizationDetail{
+			{Type: "pay", Extra: map[string]json.RawMessage{"amount": json.RawMessage(`1,"type":"all"`)}}}}, "AuthorizationDetails[0].Extra"},
+		{"prompt none and login", AuthorizationRequest{Prompt: []string{"none", "login"}}, "Prompt"},
+		{"prompt none and a new login", AuthorizationRequest{Prompt: []string{"none"}, MaxAge: new(time.Duration)}, "Prompt"},
+		{"the code verifier from outside", AuthorizationRequest{TokenExtra: url.Values{"code_verifier": {"x"}}}, "TokenExtra"},
 		{"a foreign redirect URI without TLS", AuthorizationRequest{RedirectURI: "http://app.example/"}, "RedirectURI"},
 		{"a long AppState", AuthorizationRequest{AppState: strings.Repeat("x", maxAppState+1)}, "AppState"},
 		{"AppState that is no text", AuthorizationRequest{AppState: "\xff"}, "AppState"},
@@ -96,7 +113,7 @@ func TestAuthorizeRefuses(t *testing.T) {
 	} {
 		t.Run(l.name, func(t *testing.T) {
 			_, _, err := newTestClient(t, p).Authorize(t.Context(), l.r)
-			if err == nil || !strings.Contains(err.Error(), "AuthorizationRequest."+l.field) {
+			if err == nil || !strings.Contains(strings.Replace(err.Error(), "AuthorizationRequest: ", "AuthorizationRequest.", 1), "AuthorizationRequest."+l.field) {
 				t.Errorf("got %v, want a mistake of %s", err, l.field)
 			}
 		})

@@ -13,8 +13,8 @@ import (
 )
 
 // A ClientAuth proves to the server who the client is, by changing a request before it is sent (RFC 6749 section 2.3). The package's own
-// are [None], [ClientSecret], [ClientSecretBasic], [ClientSecretPost], [ClientSecretJWT] and [PrivateKeyJWT]; implement the interface
-// for anything else. It is called once for each attempt, maybe from several goroutines.
+// are [None], [ClientSecret], [ClientSecretBasic], [ClientSecretPost], [ClientSecretFile], [ClientSecretJWT], [PrivateKeyJWT],
+// [AssertionFile] and [TLSClientAuth]; implement the interface for anything else. It is called once for each attempt, maybe from several goroutines.
 type ClientAuth interface {
 	Authenticate(ctx context.Context, r *AuthRequest) error
 }

@@ -41,7 +41,7 @@ func TestClientAuth(t *testing.T) {
 		{"secret, post only", ClientSecret, []string{"client_secret_post"}, "client_secret_post"},
 		{"basic", ClientSecretBasic, []string{"client_secret_post"}, "client_secret_basic"},
 		{"post", ClientSecretPost, nil, "client_secret_post"},
-		{"secret JWT", ClientSecretJWT, nil, "client_secret_jwt"},
+		{"secret JWT", func(s Secret) ClientAuth { return ClientSecretJWT(s) }, nil, "client_secret_jwt"},
 		{"private key JWT", func(Secret) ClientAuth { return PrivateKeyJWT(key, "k1") }, nil, "private_key_jwt"},
 		{"custom", func(Secret) ClientAuth { return stamp{} }, nil, "none"},
 	} {

@@ -4,25 +4,31 @@ import (
 	"context"
 	"net/url"
 	"slices"
-	"strings"
 )
 
 // ClientCredentials is the grant of RFC 6749 section 4.4: a service that acts for itself.
 type ClientCredentials struct {
-	Scope []string // nil: what the server gives by default
+	Scope                []string              // nil: what the server gives by default
+	Resource             []string              // the APIs the token is for (RFC 8707 section 2.2)
+	AuthorizationDetails []AuthorizationDetail // RFC 9396 section 6
+	Extra                url.Values            // parameters of the server's own
 }
 
 // Obtain implements [Grant].
 func (g ClientCredentials) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
+	form, err := grantForm("client_credentials", g.Scope, g.Resource, g.AuthorizationDetails, g.Extra)
+	if err != nil {
+		return nil, err
+	}
 	s, err := c.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	form := url.Values{"grant_type": {"client_credentials"}}
-	if len(g.Scope) > 0 {
-		form.Set("scope", strings.Join(g.Scope, " "))
+	var e expectation
+	if e.key, err = c.newKey(); err != nil {
+		return nil, err
 	}
-	t, err := c.requestTokens(ctx, s, form, expectation{})
+	t, err := c.requestTokens(ctx, s, form, e)
 	if err != nil {
 		return nil, err
 	}

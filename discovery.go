@@ -25,13 +25,14 @@ const (
 
 // A server is what is known of the other side at one moment: never changed, only replaced.
 type server struct {
-	meta   *ServerMetadata
-	urls   [len(usedEndpoints)]*url.URL
-	known  [len(usedEndpoints)]*url.URL // urls, and of an endpoint that a renewal left out the last one
-	algs   []string                     // accepted for ID Tokens
-	keys   *jwks.Cache
-	loaded time.Time
-	retry  time.Time // when a refresh may be tried
+	meta                       *ServerMetadata
+	urls                       [len(usedEndpoints)]*url.URL
+	known                      [len(usedEndpoints)]*url.URL // urls, and of an endpoint that a renewal left out the last one
+	algs                       []string                     // accepted for ID Tokens
+	userInfoAlgs, responseAlgs []string                     // likewise for signed UserInfo and authorization responses
+	keys                       *jwks.Cache
+	loaded                     time.Time
+	retry                      time.Time // when a refresh may be tried
 }
 
 type endpointID int
@@ -42,18 +43,32 @@ const (
 	userInfoEndpoint
 	endSessionEndpoint
 	jwksEndpoint
+	parEndpoint
 )
 
-// usedEndpoints are the addresses this package sends requests or browsers to.
+// usedEndpoints are the addresses this package sends requests or browsers to. With a certificate the direct ones may lie elsewhere: a
+// browser would ask its user for a certificate there, and keys are for everybody (RFC 8705 section 5).
 var usedEndpoints = [...]struct {
 	name, member string
+	direct       bool
 	of           func(*ServerMetadata) string
 }{
-	authorizationEndpoint: {"authorization", "authorization_endpoint", func(m *ServerMetadata) string { return m.AuthorizationEndpoint }},
-	tokenEndpoint:         {"token", "token_endpoint", func(m *ServerMetadata) string { return m.TokenEndpoint }},
-	userInfoEndpoint:      {"userinfo", "userinfo_endpoint", func(m *ServerMetadata) string { return m.UserInfoEndpoint }},
-	endSessionEndpoint:    {"end_session", "end_session_endpoint", func(m *ServerMetadata) string { return m.EndSessionEndpoint }},
-	jwksEndpoint:          {"jwks", "jwks_uri", func(m *ServerMetadata) string { return m.JWKSURI }},
+	authorizationEndpoint: {"authorization", "authorization_endpoint", false, func(m *ServerMetadata) string { return m.AuthorizationEndpoint }},
+	tokenEndpoint:         {"token", "token_endpoint", true, func(m *ServerMetadata) string { return m.TokenEndpoint }},
+	userInfoEndpoint:      {"userinfo", "userinfo_endpoint", true, func(m *ServerMetadata) string { return m.UserInfoEndpoint }},
+	endSessionEndpoint:    {"end_session", "end_session_endpoint", false, func(m *ServerMetadata) string { return m.EndSessionEndpoint }},
+	jwksEndpoint:          {"jwks", "jwks_uri", false, func(m *ServerMetadata) string { return m.JWKSURI }},
+	parEndpoint: {"pushed authorization request", "pushed_authorization_request_endpoint", true,
+		func(m *ServerMetadata) string { return m.PushedAuthorizationRequestEndpoint }},
+}
+
+// address is where this client reaches an endpoint.
+func (c *Client) address(m *ServerMetadata, id endpointID) string {
+	e := &usedEndpoints[id]
+	if alias := m.MTLSEndpointAliases[e.member]; e.direct && c.cfg.Certificate != nil && alias != "" {
+		return alias
+	}
+	return e.of(m)
 }
 
 // metadataDocument is a metadata document under judgement.
@@ -76,8 +91,8 @@ var metadataChecks = []check[*metadataDocument]{
 		func(d *metadataDocument) (string, string) { return quoted(d.c.cfg.Issuer), quoted(d.meta.Issuer) }},
 	{"endpoints", "OpenID Connect Discovery 1.0 §3, RFC 8414 §2",
 		func(_ context.Context, d *metadataDocument) bool {
-			for id, e := range usedEndpoints {
-				raw := e.of(d.meta)
+			for id := range usedEndpoints {
+				raw := d.c.address(d.meta, endpointID(id))
 				if raw == "" {
 					continue
 				}
@@ -92,8 +107,7 @@ var metadataChecks = []check[*metadataDocument]{
 			if d.err == nil {
 				return "https URLs", d.schemes()
 			}
-			e := usedEndpoints[d.wrong]
-			return expectedOf(d.err, "an https URL") + " as " + e.member, quoted(e.of(d.meta))
+			return expectedOf(d.err, "an https URL") + " as " + usedEndpoints[d.wrong].member, quoted(d.c.address(d.meta, d.wrong))
 		}},
 	{"id_token_signing_alg_values_supported", "OpenID Connect Discovery 1.0 §3, RFC 8725 §3.1",
 		func(_ context.Context, d *metadataDocument) bool {
@@ -125,7 +139,7 @@ var metadataChecks = []check[*metadataDocument]{
 			if d.old.known[d.wrong] == nil {
 				return "the hosts of before", "the hosts of before"
 			}
-			return "the host of " + quoted(d.old.known[d.wrong].String()) + " as " + e.member, quoted(e.of(d.meta))
+			return "the host of " + quoted(d.old.known[d.wrong].String()) + " as " + e.member, quoted(d.c.address(d.meta, d.wrong))
 		}},
 }
 
@@ -143,19 +157,23 @@ func (d *metadataDocument) schemes() string {
 // (OpenID Connect Core 1.0 §3.1.3.7 number 7); of these, what there can be a key for.
 func (c *Client) idTokenAlgs(m *ServerMetadata) []string {
 	named := len(c.cfg.IDTokenSigningAlgs) > 0
-	algs := c.cfg.IDTokenSigningAlgs
 	if !named {
-		algs = m.IDTokenSigningAlgValuesSupported
+		return asymmetric(m.IDTokenSigningAlgValuesSupported)
 	}
-	if len(algs) == 0 {
-		algs = []string{"RS256"}
-	}
-	return slices.DeleteFunc(slices.Clone(algs), func(alg string) bool {
+	return slices.DeleteFunc(slices.Clone(c.cfg.IDTokenSigningAlgs), func(alg string) bool {
 		if strings.HasPrefix(alg, "HS") {
-			return !named || c.secret == nil || !c.secret.Serves(alg)
+			return c.secret == nil || !c.secret.Serves(alg)
 		}
 		return !jose.Supported(alg)
 	})
+}
+
+// asymmetric are the algorithms a server lists whose keys only it has, RS256 where it lists none.
+func asymmetric(listed []string) []string {
+	if len(listed) == 0 {
+		return []string{"RS256"}
+	}
+	return slices.DeleteFunc(slices.Clone(listed), func(alg string) bool { return strings.HasPrefix(alg, "HS") || !jose.Supported(alg) })
 }
 
 func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) (*server, error) {
@@ -164,6 +182,7 @@ func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) 
 		return nil, err
 	}
 	s := &server{meta: m, urls: d.urls, known: d.urls, algs: d.algs, loaded: time.Now()}
+	s.userInfoAlgs, s.responseAlgs = asymmetric(m.UserInfoSigningAlgValuesSupported), asymmetric(m.AuthorizationSigningAlgValuesSupported)
 	if old != nil {
 		for id, u := range old.known {
 			s.known[id] = cmp.Or(s.known[id], u)

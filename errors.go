@@ -44,6 +44,10 @@ const (
 	ErrRequestNotSupported      Code = "request_not_supported"
 	ErrRequestURINotSupported   Code = "request_uri_not_supported"
 	ErrRegistrationNotSupported Code = "registration_not_supported"
+	ErrInvalidTarget            Code = "invalid_target"                // RFC 8707 section 2
+	ErrInvalidDetails           Code = "invalid_authorization_details" // RFC 9396 section 5
+	ErrInvalidDPoPProof         Code = "invalid_dpop_proof"            // RFC 9449 section 5
+	ErrUseDPoPNonce             Code = "use_dpop_nonce"                // RFC 9449 section 8
 )
 
 // A ResponseError says that they refused: the server answered, and its answer is an error (RFC 6749 sections 4.1.2.1 and 5.2). The
@@ -54,6 +58,8 @@ type ResponseError struct {
 	Description string // error_description
 	URI         string // error_uri
 	Status      int    // HTTP status; 0 for an authorization response, which the browser brought
+	// Challenges are those of WWW-Authenticate (RFC 9110 section 11.6.1). Code is the body's where both name one.
+	Challenges []Challenge
 }
 
 // Error names the endpoint, the code and the server's own words.

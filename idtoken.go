@@ -113,16 +113,15 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw, nonce string) (*IDToken
 }
 
 func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e expectation) (*IDToken, error) {
-	j := jwts.Get().(*jwt)
-	j.document, j.c, j.server, j.algs, j.raw, j.expect, j.now = "ID Token", c, s, s.algs, raw, e, c.now()
-	j.earliest, j.latest = j.now.Add(-c.cfg.ClockTolerance).Unix(), j.now.Add(c.cfg.ClockTolerance).Unix()
-	defer func() {
-		*j = jwt{signature: j.signature} // the pool keeps no token
-		jwts.Put(j)
-	}()
-	if e.previous != nil {
-		j.document = "refreshed ID Token"
+	document := "ID Token"
+	switch {
+	case e.previous != nil:
+		document = "refreshed ID Token"
+	case e.front != nil:
+		document = "front-channel ID Token"
 	}
+	j := c.newJWT(document, s, s.algs, raw, e)
+	defer j.release()
 	if err := judge(ctx, c, c.rows.idToken, j); err != nil {
 		return nil, err
 	}
@@ -131,10 +130,18 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 			return nil, err
 		}
 	}
-	if !j.known {
-		c.headers.keep(j.jws.Header, j.header)
+	if e.front != nil {
+		if err := judge(ctx, c, c.rows.front, j); err != nil {
+			return nil, err
+		}
 	}
-	t := newIDToken(raw, j.payload, c.cfg.Issuer, j.subject, &j.claims)
+	if e.shown != nil {
+		if err := judge(ctx, c, c.rows.back, j); err != nil {
+			return nil, err
+		}
+	}
+	j.keepHeader()
+	t := newIDToken(j.raw, j.payload, c.cfg.Issuer, j.subject, &j.claims)
 	t.content().login.nonce = e.nonce // the one that came is the same
 	if e.previous != nil {
 		t.content().login = e.previous.content().login

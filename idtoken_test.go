@@ -30,12 +30,17 @@ func newTestClient(t *testing.T, p *hostile.Provider, tune ...func(*Config)) *Cl
 // without takes a row out of this client's tables.
 func (c *Client) without(name string) {
 	c.rows.metadata = dropRow(c.rows.metadata, name)
-	c.rows.pkce = dropRow(c.rows.pkce, name)
+	c.rows.request = dropRow(c.rows.request, name)
+	c.rows.pushed = dropRow(c.rows.pushed, name)
 	c.rows.callback = dropRow(c.rows.callback, name)
 	c.rows.response = dropRow(c.rows.response, name)
+	c.rows.jarm = dropRow(c.rows.jarm, name)
 	c.rows.token = dropRow(c.rows.token, name)
 	c.rows.idToken = dropRow(c.rows.idToken, name)
 	c.rows.refreshed = dropRow(c.rows.refreshed, name)
+	c.rows.front = dropRow(c.rows.front, name)
+	c.rows.back = dropRow(c.rows.back, name)
+	c.rows.userInfoJWT = dropRow(c.rows.userInfoJWT, name)
 	c.rows.userInfo = dropRow(c.rows.userInfo, name)
 	c.rows.logout = dropRow(c.rows.logout, name)
 }
@@ -102,7 +107,7 @@ var idTokenLies = []idTokenLie{
 	{name: "I31 64 KiB and more", lie: func(tok *hostile.Token) { tok.Claims["filler"] = strings.Repeat("x", 64<<10) }, check: "compact"},
 	{name: "I43 many dots", lie: compact(func(s string) string { return s + strings.Repeat(".", 50_000) }), check: "compact"},
 	{name: "I44 JSON serialisation", lie: compact(hostile.Flattened), check: "compact"},
-	{name: "five parts, nothing to decrypt with", lie: compact(func(s string) string { return s + ".a.b" }), check: "compact"},
+	{name: "five parts, nothing to decrypt with", lie: compact(func(s string) string { return s + ".a.b" }), check: "encryption"},
 
 	{name: "header is an array", lie: func(tok *hostile.Token) { tok.RawHeader = []byte(`["ES256"]`) }, check: "header"},
 	{name: "I39 alg twice in the header", lie: func(tok *hostile.Token) { tok.RawHeader = hostile.WithMember(tok.HeaderJSON(), "alg", `"none"`) }, check: "header"},

@@ -117,6 +117,46 @@ var refreshedChecks = []check[*jwt]{
 		}},
 }
 
+// maxFrontAge is how old an ID Token may be that came through the browser: older ones lay about somewhere.
+const maxFrontAge = time.Hour
+
+// frontChecks follow when an ID Token came with the authorization response: what came with it must be vouched for (OpenID Connect Core
+// 1.0 sections 3.2.2.11 and 3.3.2.11), and FAPI's detached signature covers the state.
+var frontChecks = []check[*jwt]{
+	{"age", "OpenID Connect Core 1.0 §3.1.3.7 (10)",
+		func(_ context.Context, j *jwt) bool {
+			iat, _ := j.claims.iat.NumericDate()
+			return j.earliest-iat <= int64(maxFrontAge/time.Second)
+		},
+		func(j *jwt) (string, string) {
+			return "issued at most " + maxFrontAge.String() + " before " + j.clock(), j.date(j.claims.iat)
+		}},
+	{"c_hash present", "OpenID Connect Core 1.0 §3.3.2.11",
+		func(_ context.Context, j *jwt) bool { return j.claims.cHash != nil || !j.expect.front.code },
+		func(j *jwt) (string, string) {
+			return "a hash where a code came along", presence(j.claims.cHash != nil)
+		}},
+	{"at_hash present", "OpenID Connect Core 1.0 §3.2.2.10, §3.3.2.11",
+		func(_ context.Context, j *jwt) bool { return j.claims.atHash != nil || !j.expect.front.token },
+		func(j *jwt) (string, string) {
+			return "a hash where an access token came along", presence(j.claims.atHash != nil)
+		}},
+	{"s_hash present", "FAPI 1.0 Advanced §5.2.2.1",
+		func(_ context.Context, j *jwt) bool { return j.claims.sHash != nil || !j.expect.front.state },
+		func(j *jwt) (string, string) {
+			return "a hash of the state, if Config.DetachedSignature is set", presence(j.claims.sHash != nil)
+		}},
+}
+
+// backChecks follow when a second ID Token came from the token endpoint: both are about the same user.
+var backChecks = []check[*jwt]{
+	{"front sub", "OpenID Connect Core 1.0 §3.3.3.6",
+		func(_ context.Context, j *jwt) bool { return j.claims.sub.Equal(j.expect.shown.Subject()) },
+		func(j *jwt) (string, string) {
+			return quoted(j.expect.shown.Subject()) + " as in the front-channel ID Token", shown(j.claims.sub)
+		}},
+}
+
 // audienceIsUs: this client is meant, and nobody whom the configuration does not trust.
 func (j *jwt) audienceIsUs() bool {
 	if j.claims.aud.Equal(j.c.cfg.ClientID) {

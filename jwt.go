@@ -50,6 +50,20 @@ type expectation struct {
 	accessToken string // empty: unknown, at_hash cannot be judged
 	code, state string // likewise for c_hash and s_hash
 	previous    *IDToken
+	front       *frontChannel // it came with the authorization response
+	shown       *IDToken      // the one that came with it, where this one follows
+	key         *dpopKey      // the tokens are to be bound to it; nil: Bearer
+}
+
+// frontChannel says what an ID Token that came through the browser has to vouch for.
+type frontChannel struct{ code, token, state bool }
+
+// tokenType is how the access token is to be presented.
+func (e *expectation) tokenType() string {
+	if e.key != nil {
+		return "DPoP"
+	}
+	return "Bearer"
 }
 
 type idTokenExpectation int
@@ -65,8 +79,34 @@ func (j *jwt) cause() error { return j.err }
 
 var jwts = sync.Pool{New: func() any { return new(jwt) }}
 
+func (c *Client) newJWT(document string, s *server, algs []string, raw string, e expectation) *jwt {
+	j := jwts.Get().(*jwt)
+	j.document, j.c, j.server, j.algs, j.raw, j.expect, j.now = document, c, s, algs, raw, e, c.now()
+	j.earliest, j.latest = j.now.Add(-c.cfg.ClockTolerance).Unix(), j.now.Add(c.cfg.ClockTolerance).Unix()
+	return j
+}
+
+// release gives j back; the pool keeps no token.
+func (j *jwt) release() {
+	*j = jwt{signature: j.signature}
+	jwts.Put(j)
+}
+
+// keepHeader remembers a header that a good signature came under.
+func (j *jwt) keepHeader() {
+	if !j.known {
+		j.c.headers.keep(j.jws.Header, j.header)
+	}
+}
+
 // signedChecks are the rows for everything that is signed: form, header, key, signature. Nothing of the payload is looked at before.
 var signedChecks = []check[*jwt]{
+	{"encryption", "RFC 7516 §5.2, RFC 7519 §7.2, OpenID Connect Core 1.0 §3.1.3.7 (1)",
+		func(ctx context.Context, j *jwt) bool {
+			j.raw, j.refusal = j.c.decrypted(ctx, j.raw)
+			return j.refusal == nil
+		},
+		func(j *jwt) (string, string) { return decryption(j.refusal) }},
 	{"compact", "RFC 7515 §3.1, RFC 7519 §7.2",
 		func(_ context.Context, j *jwt) bool { j.jws, j.refusal = jose.Split(j.raw); return j.refusal == nil },
 		func(j *jwt) (string, string) { return j.refused("a compact JWS", "a compact JWS") }},

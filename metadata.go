@@ -2,6 +2,7 @@ package openid
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,18 +35,29 @@ type ServerMetadata struct {
 	IDTokenSigningAlgValuesSupported          []string
 	TokenEndpointAuthMethodsSupported         []string
 	TokenEndpointAuthSigningAlgSupported      []string
+	UserInfoSigningAlgValuesSupported         []string
+	AuthorizationSigningAlgValuesSupported    []string // of JWT responses, JARM section 4
+	RequestObjectSigningAlgValuesSupported    []string
+	DPoPSigningAlgValuesSupported             []string // RFC 9449 section 5.1
+	AuthorizationDetailsTypesSupported        []string // RFC 9396 section 10
+	PromptValuesSupported                     []string
 	AuthorizationResponseIssParameter         bool // authorization_response_iss_parameter_supported, RFC 9207 section 3
-	RequirePushedAuthorizationRequests        bool
+	RequirePushedAuthorizationRequests        bool // RFC 9126 section 5
+	RequireSignedRequestObject                bool // RFC 9101 section 10.5
+	RequestParameterSupported                 bool
+	ClaimsParameterSupported                  bool
 	BackchannelLogoutSupported                bool
 	FrontchannelLogoutSupported               bool
 	TLSClientCertificateBoundAccessTokens     bool
 	ServiceDocumentation, OPPolicyURI, TOSURI string
+	// MTLSEndpointAliases are the addresses for clients with a certificate, by the name of the member they stand in for (RFC 8705 section 5).
+	MTLSEndpointAliases map[string]string
 
 	// Extra holds every other member as it stood in the document.
 	Extra map[string]json.RawMessage
 }
 
-// member binds a registered name to its field: *string, *[]string or *bool.
+// member binds a registered name to its field: *string, *[]string, *bool or *map[string]string.
 type member struct {
 	name  string
 	field any
@@ -75,14 +87,24 @@ func (m *ServerMetadata) members() []member {
 		{"id_token_signing_alg_values_supported", &m.IDTokenSigningAlgValuesSupported},
 		{"token_endpoint_auth_methods_supported", &m.TokenEndpointAuthMethodsSupported},
 		{"token_endpoint_auth_signing_alg_values_supported", &m.TokenEndpointAuthSigningAlgSupported},
+		{"userinfo_signing_alg_values_supported", &m.UserInfoSigningAlgValuesSupported},
+		{"authorization_signing_alg_values_supported", &m.AuthorizationSigningAlgValuesSupported},
+		{"request_object_signing_alg_values_supported", &m.RequestObjectSigningAlgValuesSupported},
+		{"dpop_signing_alg_values_supported", &m.DPoPSigningAlgValuesSupported},
+		{"authorization_details_types_supported", &m.AuthorizationDetailsTypesSupported},
+		{"prompt_values_supported", &m.PromptValuesSupported},
 		{"authorization_response_iss_parameter_supported", &m.AuthorizationResponseIssParameter},
 		{"require_pushed_authorization_requests", &m.RequirePushedAuthorizationRequests},
+		{"require_signed_request_object", &m.RequireSignedRequestObject},
+		{"request_parameter_supported", &m.RequestParameterSupported},
+		{"claims_parameter_supported", &m.ClaimsParameterSupported},
 		{"backchannel_logout_supported", &m.BackchannelLogoutSupported},
 		{"frontchannel_logout_supported", &m.FrontchannelLogoutSupported},
 		{"tls_client_certificate_bound_access_tokens", &m.TLSClientCertificateBoundAccessTokens},
 		{"service_documentation", &m.ServiceDocumentation},
 		{"op_policy_uri", &m.OPPolicyURI},
 		{"op_tos_uri", &m.TOSURI},
+		{"mtls_endpoint_aliases", &m.MTLSEndpointAliases},
 	}
 }
 
@@ -115,6 +137,9 @@ func ParseServerMetadata(doc []byte) (*ServerMetadata, error) {
 		case *bool:
 			*field, ok = v.Bool()
 			want = "true or false"
+		case *map[string]string:
+			*field, ok = textMembers(v)
+			want = "an object of strings"
 		}
 		if !ok {
 			return fmt.Errorf("member %s is not %s", name, want)
@@ -127,6 +152,24 @@ func ParseServerMetadata(doc []byte) (*ServerMetadata, error) {
 	return m, nil
 }
 
+func textMembers(v strict.Value) (map[string]string, bool) {
+	members := make(map[string]string)
+	if v.Kind() != '{' {
+		return nil, false
+	}
+	err := v.Members(func(name []byte, v strict.Value) error {
+		s, ok := v.Text()
+		if !ok {
+			return errNotText
+		}
+		members[string(name)] = s
+		return nil
+	})
+	return members, err == nil
+}
+
+var errNotText = errors.New("not a string")
+
 func (m *ServerMetadata) clone() *ServerMetadata {
 	c := *m
 	for _, r := range c.members() {
@@ -134,6 +177,7 @@ func (m *ServerMetadata) clone() *ServerMetadata {
 			*list = slices.Clone(*list)
 		}
 	}
+	c.MTLSEndpointAliases = maps.Clone(m.MTLSEndpointAliases)
 	c.Extra = maps.Clone(m.Extra)
 	for name, v := range c.Extra {
 		c.Extra[name] = slices.Clone(v)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/url"
 	"slices"
-	"strings"
 )
 
 // RefreshToken is the grant of RFC 6749 section 6. A server that rotates accepts the token once: after an *[ExchangeError] whose Sent is
@@ -19,6 +18,10 @@ type RefreshToken struct {
 	Token Secret
 	// Scope asks for less than was granted; nil for the same.
 	Scope []string
+	// Resource names the APIs that the new access token is for, out of those that were granted (RFC 8707 section 2.2).
+	Resource []string
+	// Extra are parameters of the server's own.
+	Extra url.Values
 }
 
 // Refresh is Tokens with the [RefreshToken] grant: it exchanges previous for fresh tokens.
@@ -40,15 +43,19 @@ func (g RefreshToken) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 			return nil, err
 		}
 	}
+	form, err := grantForm("refresh_token", g.Scope, g.Resource, nil, g.Extra)
+	if err != nil {
+		return nil, err
+	}
+	form.Set("refresh_token", token.Reveal())
+	e := expectation{}
+	if e.key, err = c.keyOf(g.Previous); err != nil {
+		return nil, err
+	}
 	s, err := c.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.Reveal()}}
-	if len(g.Scope) > 0 {
-		form.Set("scope", strings.Join(g.Scope, " "))
-	}
-	var e expectation
 	if g.Previous != nil && g.Previous.IDToken != nil {
 		e.idToken, e.previous = idTokenOptional, g.Previous.IDToken
 	}
@@ -73,6 +80,9 @@ func (g RefreshToken) carryOver(t *Tokens, token Secret) {
 	}
 	if t.Scope == nil {
 		t.Scope = slices.Clone(g.Previous.Scope)
+	}
+	if t.AuthorizationDetails == nil {
+		t.AuthorizationDetails = slices.Clone(g.Previous.AuthorizationDetails)
 	}
 	if t.IDToken == nil {
 		t.IDToken = g.Previous.IDToken

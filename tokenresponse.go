@@ -23,11 +23,12 @@ type tokenResponse struct {
 	expect expectation
 	sent   func() []string // in confidence
 
-	access, tokenType, expiresIn, refresh, scope, idToken strict.Value
-	err, why, uri                                         strict.Value // error, error_description, error_uri
-	extra                                                 map[string]json.RawMessage
+	access, tokenType, expiresIn, refresh, scope, idToken, details strict.Value
+	err, why, uri                                                  strict.Value // error, error_description, error_uri
+	extra                                                          map[string]json.RawMessage
 
 	accessToken, scopes string // access and scope, once their rows have seen them
+	granted             []AuthorizationDetail
 }
 
 func (*tokenResponse) kind() string { return "token response" }
@@ -43,15 +44,18 @@ var tokenResponseChecks = []check[*tokenResponse]{
 		func(d *tokenResponse) (string, string) {
 			return "a non-empty string of visible ASCII", kindOf(d.access)
 		}},
-	{"token_type", "RFC 6749 §7.1, RFC 6750",
+	{"token_type", "RFC 6749 §7.1, RFC 6750, RFC 9449 §5",
+		// Who asks for a bound token and takes an unbound one has been talked out of the binding.
 		func(_ context.Context, d *tokenResponse) bool {
-			if d.tokenType.Equal("Bearer") {
+			if d.tokenType.Equal(d.expect.tokenType()) {
 				return true
 			}
 			s, _ := d.tokenType.Text()
-			return strings.EqualFold(s, "Bearer")
+			return strings.EqualFold(s, d.expect.tokenType())
 		},
-		func(d *tokenResponse) (string, string) { return `"Bearer"`, brief(d.tokenType) }},
+		func(d *tokenResponse) (string, string) {
+			return strconv.Quote(d.expect.tokenType()), brief(d.tokenType)
+		}},
 	{"expires_in", "RFC 6749 §5.1",
 		func(_ context.Context, d *tokenResponse) bool { _, ok := d.lifetime(); return ok },
 		func(d *tokenResponse) (string, string) {
@@ -72,6 +76,18 @@ var tokenResponseChecks = []check[*tokenResponse]{
 			return d.scope == nil || ok
 		},
 		func(d *tokenResponse) (string, string) { return "nothing, or a string", kindOf(d.scope) }},
+	{"authorization_details", "RFC 9396 §7",
+		func(_ context.Context, d *tokenResponse) bool {
+			if d.details == nil {
+				return true
+			}
+			var err error
+			d.granted, err = readDetails(d.details)
+			return err == nil
+		},
+		func(d *tokenResponse) (string, string) {
+			return "nothing, or objects that have a type", kindOf(d.details)
+		}},
 	{"id_token", "OpenID Connect Core 1.0 §3.1.3.3",
 		func(_ context.Context, d *tokenResponse) bool {
 			if d.idToken == nil {
@@ -119,17 +135,22 @@ func brief(v strict.Value) string {
 	return shown(v)
 }
 
-// lifetime also takes a number in quotes, which some servers send.
-func (d *tokenResponse) lifetime() (seconds int64, ok bool) {
+func (d *tokenResponse) lifetime() (int64, bool) {
 	if d.expiresIn == nil {
 		return 0, true
 	}
-	seconds, ok = d.expiresIn.NumericDate()
-	if s, quoted := d.expiresIn.Text(); quoted {
-		n, err := strconv.ParseInt(s, 10, 64)
-		seconds, ok = n, err == nil
+	return seconds(d.expiresIn)
+}
+
+// seconds reads a lifetime, also a number in quotes, which some servers send.
+func seconds(v strict.Value) (n int64, ok bool) {
+	n, ok = v.NumericDate()
+	if s, quoted := v.Text(); quoted {
+		var err error
+		n, err = strconv.ParseInt(s, 10, 64)
+		ok = err == nil
 	}
-	return seconds, ok && seconds >= 0 && seconds <= maxExpiresIn
+	return n, ok && n >= 0 && n <= maxExpiresIn
 }
 
 func (d *tokenResponse) read(body []byte) error {
@@ -150,6 +171,8 @@ func (d *tokenResponse) read(body []byte) error {
 			d.scope = v
 		case "id_token":
 			d.idToken = v
+		case "authorization_details":
+			d.details = v
 		case "error":
 			d.err = v
 		case "error_description":
@@ -171,15 +194,35 @@ func (d *tokenResponse) read(body []byte) error {
 func statusError(name string, res *endpoint.Response, sent func() []string) error {
 	d := tokenResponse{sent: sent}
 	if len(res.Body) > 0 && d.read(res.Body) == nil && d.err != nil {
-		return d.refusal(name, res.Status)
+		return d.refusal(name, res)
 	}
 	if res.Status >= 400 && res.Status < 500 {
-		return &ResponseError{Endpoint: name, Status: res.Status}
+		e := &ResponseError{Endpoint: name, Status: res.Status, Challenges: challenged(res, sent)}
+		for _, c := range e.Challenges {
+			if e.Code == "" {
+				e.Code = Code(printable(string(c.Code()), 64))
+				e.Description = printable(c.Params["error_description"], 200)
+				e.URI = printable(c.Params["error_uri"], 200)
+			}
+		}
+		return e
 	}
 	return &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: "status 200", Got: strconv.Itoa(res.Status)}
 }
 
-func (d *tokenResponse) refusal(name string, status int) error {
+// challenged is what WWW-Authenticate says, without what was sent in confidence.
+func challenged(res *endpoint.Response, sent func() []string) []Challenge {
+	list := Challenges(res.Header)
+	for i := range list {
+		list[i].Token68 = withheld(list[i].Token68, sent())
+		for name, value := range list[i].Params {
+			list[i].Params[name] = withheld(value, sent())
+		}
+	}
+	return list
+}
+
+func (d *tokenResponse) refusal(name string, res *endpoint.Response) error {
 	code, ok := d.err.Text()
 	if !ok || code == "" {
 		code = "error" // said in no way that RFC 6749 knows
@@ -187,7 +230,7 @@ func (d *tokenResponse) refusal(name string, status int) error {
 	why, _ := d.why.Text()
 	uri, _ := d.uri.Text()
 	sent := d.sent()
-	return &ResponseError{Endpoint: name, Status: status, Code: Code(printable(withheld(code, sent), 64)),
+	return &ResponseError{Endpoint: name, Status: res.Status, Challenges: challenged(res, d.sent), Code: Code(printable(withheld(code, sent), 64)),
 		Description: printable(withheld(why, sent), 200), URI: printable(withheld(uri, sent), 200)}
 }
 
@@ -224,18 +267,8 @@ func confidential(r *AuthRequest) []string {
 
 // requestTokens sends one token request and judges what comes back.
 func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, e expectation) (*Tokens, error) {
-	u, err := s.url(tokenEndpoint)
-	if err != nil {
-		return nil, err
-	}
-	r := AuthRequest{Header: http.Header{}, Form: form, ClientID: c.cfg.ClientID, Audience: c.cfg.Issuer, Endpoint: s.meta.TokenEndpoint,
-		Methods: s.meta.TokenEndpointAuthMethodsSupported, Now: c.now()}
-	if err := c.cfg.Auth.Authenticate(ctx, &r); err != nil {
-		return nil, err
-	}
-	sent := func() []string { return confidential(&r) }
 	began := time.Now()
-	res, err := c.exchange(ctx, "token", &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: jsonMediaTypes}, sent)
+	res, sent, err := c.post(ctx, s, tokenEndpoint, form, e.key)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +280,7 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 		return nil, &ExchangeError{Endpoint: "token", Sent: true, Status: res.Status, Expected: "a token response", Got: "something else", Err: err}
 	}
 	if d.err != nil {
-		return nil, d.refusal("token", res.Status)
+		return nil, d.refusal("token", res)
 	}
 	if err := judge(ctx, c, c.rows.token, d); err != nil {
 		return nil, err
@@ -258,7 +291,9 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 // takeTokens turns a judged response into Tokens, the ID Token verified.
 func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, began time.Time) (*Tokens, error) {
 	refresh, _ := d.refresh.Text()
-	t := &Tokens{AccessToken: NewSecret(d.accessToken), RefreshToken: NewSecret(refresh), Type: "Bearer", issuer: c.cfg.Issuer}
+	t := &Tokens{AccessToken: NewSecret(d.accessToken), RefreshToken: NewSecret(refresh), Type: d.expect.tokenType(), AuthorizationDetails: d.granted,
+		issuer: c.cfg.Issuer}
+	t.bind(d.expect.key.record())
 	if extra := d.extra; len(extra) > 0 { // of d no more is kept: it refers to the whole body
 		t.extra = func() map[string]json.RawMessage { return extra }
 	}

@@ -48,6 +48,10 @@ var tokenResponseLies = []struct {
 	{"refresh_token an object", responseMember("refresh_token", `{}`), "refresh_token"},
 	{"refresh_token empty", responseMember("refresh_token", `""`), "refresh_token"},
 	{"scope an array", responseMember("scope", `["openid"]`), "scope"},
+	{"authorization_details an object", responseMember("authorization_details", `{"type":"payment"}`), "authorization_details"},
+	{"authorization_details without a type", responseMember("authorization_details", `[{"actions":["pay"]}]`), "authorization_details"},
+	{"authorization_details of strings", responseMember("authorization_details", `["payment"]`), "authorization_details"},
+	{"authorization_details with a number for its actions", responseMember("authorization_details", `[{"type":"payment","actions":1}]`), "authorization_details"},
 	{"id_token missing", responseMember("id_token", ""), "id_token"},
 	{"T08 id_token a number", responseMember("id_token", `1`), "id_token"},
 }

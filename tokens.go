@@ -16,13 +16,16 @@ import (
 type Tokens struct {
 	AccessToken  Secret
 	RefreshToken Secret // empty when the server gave none
-	Type         string // how to present the access token: "Bearer"
+	Type         string // how to present the access token: "Bearer" or "DPoP"
 	Scope        []string
 	Expiry       time.Time // of the access token; zero when the server does not say (not: never)
 	IDToken      *IDToken  // non-nil after a login that asked for openid, and after a refresh of its Tokens
-	AppState     string    // [AuthorizationRequest].AppState; a refresh carries it over
+	// AuthorizationDetails are what was granted beside the scope (RFC 9396 section 7), which may be less or more precise than asked.
+	AuthorizationDetails []AuthorizationDetail
+	AppState             string // [AuthorizationRequest].AppState; a refresh carries it over
 
 	issuer string                            // where they come from, and the only place they may go
+	bound  func() string                     // the record of the DPoP key the tokens are bound to; nil: none
 	extra  func() map[string]json.RawMessage // a function is what no verb of fmt looks into
 }
 
@@ -33,6 +36,31 @@ func (t *Tokens) Extra(name string) json.RawMessage {
 		return nil
 	}
 	return slices.Clone(t.extra()[name])
+}
+
+// DPoPThumbprint returns the thumbprint of the key that the tokens are bound to (RFC 9449 section 6.1, RFC 7638); empty for Bearer tokens.
+func (t *Tokens) DPoPThumbprint() string { return recordedThumbprint(t.keyRecord()) }
+
+func (t *Tokens) keyRecord() string {
+	if t.bound == nil {
+		return ""
+	}
+	return t.bound()
+}
+
+// scheme starts the Authorization header that presents the access token.
+func (t *Tokens) scheme() string {
+	if t.Type == "DPoP" {
+		return "DPoP "
+	}
+	return "Bearer "
+}
+
+// bind notes the key by its record: a function is what no verb of fmt looks into.
+func (t *Tokens) bind(record string) {
+	if record != "" {
+		t.bound = func() string { return record }
+	}
 }
 
 // String describes the tokens without showing them.
@@ -61,9 +89,9 @@ func (t Tokens) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 // them, use MarshalBinary.
 func (t Tokens) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-const tokensVersion = 1
+const tokensVersion = 2
 
-// MarshalBinary encodes the tokens with their secrets, for a store that keeps them safe: whoever can read the result can use the
+// MarshalBinary encodes the tokens with their secrets and the DPoP key that was made for them, for a store that keeps them safe: whoever can read the result can use the
 // tokens, and whoever can change it can change who is logged in.
 func (t *Tokens) MarshalBinary() ([]byte, error) {
 	var expiry, rawID, payload, nonce, authTime string
@@ -76,8 +104,15 @@ func (t *Tokens) MarshalBinary() ([]byte, error) {
 		rawID, payload, issuer = v.raw, string(v.payload), v.issuer
 		nonce, authTime = v.login.nonce, strconv.FormatInt(v.login.authTime, 10)
 	}
+	var details string
+	if t.AuthorizationDetails != nil {
+		if err := detailsMistake("Tokens", t.AuthorizationDetails); err != nil {
+			return nil, err
+		}
+		details = string(appendDetails(nil, t.AuthorizationDetails))
+	}
 	b := encodeRecord(tokensVersion, t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Type, strings.Join(t.Scope, " "), expiry, t.AppState,
-		rawID, payload, issuer, nonce, authTime)
+		rawID, payload, issuer, nonce, authTime, t.keyRecord(), details)
 	var names []string
 	if t.extra != nil {
 		names = slices.Sorted(maps.Keys(t.extra()))
@@ -92,12 +127,19 @@ func (t *Tokens) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary decodes what MarshalBinary made. The ID Token in it counts as verified, as it was then: keep the bytes where only this
 // application writes.
 func (t *Tokens) UnmarshalBinary(b []byte) error {
-	var access, refresh, kind, scope, expiry, appState, rawID, payload, issuer, nonce, authTime, count string
-	head := []*string{&access, &refresh, &kind, &scope, &expiry, &appState, &rawID, &payload, &issuer, &nonce, &authTime, &count}
+	var access, refresh, kind, scope, expiry, appState, rawID, payload, issuer, nonce, authTime, key, details, count string
+	head := []*string{&access, &refresh, &kind, &scope, &expiry, &appState, &rawID, &payload, &issuer, &nonce, &authTime, &key, &details, &count}
 	if err := decodeRecord(b, tokensVersion, head...); err != nil {
 		return err
 	}
 	u := Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: kind, Scope: strings.Fields(scope), AppState: appState, issuer: issuer}
+	u.bind(key)
+	if details != "" {
+		var err error
+		if u.AuthorizationDetails, err = readDetails(strict.Value(details)); err != nil {
+			return errRecord
+		}
+	}
 	if expiry != "" {
 		ms, err := strconv.ParseInt(expiry, 10, 64)
 		if err != nil {

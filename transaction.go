@@ -8,7 +8,7 @@ import (
 )
 
 // A Transaction is one login (or logout) under way: state, nonce, code verifier, redirect URI and what was asked for, sealed. It may lie
-// in a cookie (350 bytes and its AppState; a __Host- name, HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or
+// in a cookie (400 bytes, its AppState, and 200 more for a DPoP key of its own; a __Host- name, HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or
 // in a session; the code that keeps it can neither read nor change it. It is good for 30 minutes and, in one process, for one callback;
 // between processes that share keys the server's one-time code stands in for that.
 type Transaction string
@@ -23,18 +23,27 @@ type transaction struct {
 	nonce        string // empty: no ID Token is expected
 	verifier     string // empty: no PKCE
 	redirectURI  string
+	responseType string
 	responseMode string
 	scope        string
 	maxAge       string // seconds, empty when not asked
 	appState     string
+	tokenExtra   string // form-encoded
+	dpop         string // the record of the key the code is bound to; empty: none
 	created      time.Time
 }
 
-const transactionVersion = 1
+const transactionVersion = 2
+
+// code reports whether the response brings a code to redeem.
+func (t *transaction) code() bool {
+	rt, _ := findResponseType(t.responseType)
+	return rt.code
+}
 
 func (c *Client) sealTransaction(t *transaction) (Transaction, error) {
-	s, err := c.seal.seal(encodeRecord(transactionVersion, t.purpose, t.flow, t.state, t.nonce, t.verifier, t.redirectURI, t.responseMode,
-		t.scope, t.maxAge, t.appState, strconv.FormatInt(t.created.Unix(), 10)))
+	s, err := c.seal.seal(encodeRecord(transactionVersion, t.purpose, t.flow, t.state, t.nonce, t.verifier, t.redirectURI, t.responseType,
+		t.responseMode, t.scope, t.maxAge, t.appState, t.tokenExtra, t.dpop, strconv.FormatInt(t.created.Unix(), 10)))
 	return Transaction(s), err
 }
 
@@ -44,8 +53,8 @@ func (c *Client) openTransaction(sealed Transaction) (*transaction, bool) {
 		return nil, false
 	}
 	t, created := new(transaction), ""
-	if decodeRecord(plain, transactionVersion, &t.purpose, &t.flow, &t.state, &t.nonce, &t.verifier, &t.redirectURI, &t.responseMode,
-		&t.scope, &t.maxAge, &t.appState, &created) != nil {
+	if decodeRecord(plain, transactionVersion, &t.purpose, &t.flow, &t.state, &t.nonce, &t.verifier, &t.redirectURI, &t.responseType,
+		&t.responseMode, &t.scope, &t.maxAge, &t.appState, &t.tokenExtra, &t.dpop, &created) != nil {
 		return nil, false
 	}
 	seconds, err := strconv.ParseInt(created, 10, 64)

@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
+	"github.com/openid-client/openid/internal/dpop"
 	"github.com/openid-client/openid/internal/endpoint"
 	"github.com/openid-client/openid/internal/strict"
 )
 
 // UserInfo are the claims that the UserInfo endpoint gave about the user of an ID Token (OpenID Connect Core 1.0 section 5.3). They came
-// over TLS from the server; nobody signed them.
+// over TLS from the server, which signs them where this client is registered for that.
 type UserInfo struct{ v **userInfo }
 
 type userInfo struct {
@@ -57,6 +59,25 @@ type userInfoDocument struct {
 func (*userInfoDocument) kind() string { return "UserInfo" }
 func (*userInfoDocument) cause() error { return nil }
 
+// userInfoJWTChecks are the rules for UserInfo that the server signs (OpenID Connect Core 1.0 sections 5.3.2 and 5.3.4). A server need
+// not say for whom; a token for somebody else is refused.
+var userInfoJWTChecks = slices.Concat(signedChecks, []check[*jwt]{
+	{"iss", "OpenID Connect Core 1.0 §5.3.2",
+		func(_ context.Context, j *jwt) bool { return j.claims.iss == nil || j.claims.iss.Equal(j.c.cfg.Issuer) },
+		func(j *jwt) (string, string) { return "nothing, or " + quoted(j.c.cfg.Issuer), shown(j.claims.iss) }},
+	{"aud", "OpenID Connect Core 1.0 §5.3.2",
+		func(_ context.Context, j *jwt) bool { return j.claims.aud == nil || j.audienceIsUs() },
+		func(j *jwt) (string, string) { return "nothing, or " + j.audiences(), shown(j.claims.aud) }},
+	{"exp", "RFC 7519 §4.1.4",
+		func(_ context.Context, j *jwt) bool {
+			exp, ok := j.claims.exp.NumericDate()
+			return j.claims.exp == nil || ok && j.earliest < exp
+		},
+		func(j *jwt) (string, string) {
+			return "nothing, or a time after " + j.clock(), j.date(j.claims.exp)
+		}},
+})
+
 var userInfoChecks = []check[*userInfoDocument]{
 	{"sub", "OpenID Connect Core 1.0 §5.3.2",
 		func(_ context.Context, d *userInfoDocument) bool { return d.sub.Equal(d.token.Subject()) },
@@ -98,18 +119,18 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	access := t.AccessToken.Reveal()
-	sent := func() []string { return []string{access} }
-	res, err := c.exchange(ctx, "userinfo", &endpoint.Request{Method: http.MethodGet, URL: u, Accept: jsonMediaTypes,
-		Header: http.Header{"Authorization": {"Bearer " + access}}}, sent)
+	res, err := c.askUserInfo(ctx, u, t)
 	if err != nil {
 		return nil, err
 	}
-	if res.Status != http.StatusOK {
-		return nil, statusError("userinfo", res, sent)
+	claims := res.Body
+	if res.MediaType == "application/jwt" {
+		if claims, err = c.verifyUserInfo(ctx, s, string(res.Body)); err != nil {
+			return nil, err
+		}
 	}
 	d := &userInfoDocument{token: t.IDToken}
-	err = strict.Object(res.Body, func(name []byte, v strict.Value) error {
+	err = strict.Object(claims, func(name []byte, v strict.Value) error {
 		if string(name) == "sub" {
 			d.sub = v
 		}
@@ -121,6 +142,49 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 	if err := judge(ctx, c, c.rows.userInfo, d); err != nil {
 		return nil, err
 	}
-	v := &userInfo{t.IDToken.Subject(), res.Body}
+	v := &userInfo{t.IDToken.Subject(), claims}
 	return &UserInfo{&v}, nil
+}
+
+var userInfoMediaTypes = []string{"application/json", "application/jwt"}
+
+// askUserInfo presents the access token, and once more where the server only misses its nonce (RFC 9449 section 9).
+func (c *Client) askUserInfo(ctx context.Context, u *url.URL, t *Tokens) (*endpoint.Response, error) {
+	key, err := c.cfg.DPoP.restore(t.keyRecord())
+	if err != nil {
+		return nil, err
+	}
+	access := t.AccessToken.Reveal()
+	sent := func() []string { return []string{access} }
+	for attempt := 1; ; attempt++ {
+		r := &endpoint.Request{Method: http.MethodGet, URL: u, Accept: userInfoMediaTypes, Header: http.Header{"Authorization": {t.scheme() + access}}}
+		if key != nil {
+			if err := c.prove(r.Header, key, dpop.ResourceServer, r.Method, u, access); err != nil {
+				return nil, err
+			}
+		}
+		res, err := c.exchange(ctx, "userinfo", r, sent)
+		if err != nil {
+			return nil, err
+		}
+		again := key != nil && c.nonces.Learn(dpop.ResourceServer, u, res.Header) && attempt == 1 && wantsNonce(res.Status, codeOf(res), res.Header)
+		switch {
+		case again:
+		case res.Status != http.StatusOK:
+			return nil, statusError("userinfo", res, sent)
+		default:
+			return res, nil
+		}
+	}
+}
+
+// verifyUserInfo returns the claims of a UserInfo response that is a JWT.
+func (c *Client) verifyUserInfo(ctx context.Context, s *server, compact string) ([]byte, error) {
+	j := c.newJWT("UserInfo", s, s.userInfoAlgs, compact, expectation{})
+	defer j.release()
+	if err := judge(ctx, c, c.rows.userInfoJWT, j); err != nil {
+		return nil, err
+	}
+	j.keepHeader()
+	return j.payload, nil
 }

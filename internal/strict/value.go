@@ -176,3 +176,6 @@ func (v Value) Elements(element func(Value) error) error { return array(v, eleme
 
 // Members is [Object] for a nested object.
 func (v Value) Members(member func(name []byte, v Value) error) error { return Object(v, member) }
+
+// AppendText appends s as a JSON string. It is an error if s is not UTF-8; what is appended then has replacement characters.
+func AppendText(b []byte, s string) ([]byte, error) { return jsontext.AppendQuote(b, s) }

@@ -1,0 +1,73 @@
+package openid
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+
+	"github.com/openid-client/openid/internal/dpop"
+	"github.com/openid-client/openid/internal/endpoint"
+)
+
+// post sends a form to one of the server's endpoints as this client (RFC 6749 section 2.3), with a DPoP proof where there is a key. Where
+// the server only misses its nonce the request has had no effect and is made once more, with everything fresh (RFC 9449 section 8).
+func (c *Client) post(ctx context.Context, s *server, id endpointID, form url.Values, key *dpopKey) (*endpoint.Response, func() []string, error) {
+	u, err := s.url(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := usedEndpoints[id].name
+	for attempt := 1; ; attempt++ {
+		r := AuthRequest{Header: http.Header{}, Form: form, ClientID: c.cfg.ClientID, Audience: c.cfg.Issuer, Endpoint: c.address(s.meta, id),
+			Methods: s.meta.TokenEndpointAuthMethodsSupported, Now: c.now()}
+		if key != nil {
+			r.Form = maps.Clone(form)
+		}
+		if err := c.cfg.Auth.Authenticate(ctx, &r); err != nil {
+			return nil, nil, err
+		}
+		if id == parEndpoint && !r.Form.Has("client_id") {
+			r.Form.Set("client_id", c.cfg.ClientID) // RFC 9126 section 2.1 wants it whatever the authentication
+		}
+		if key != nil {
+			if err := c.prove(r.Header, key, dpop.AuthorizationServer, http.MethodPost, u, ""); err != nil {
+				return nil, nil, err
+			}
+		}
+		sent := func() []string { return confidential(&r) }
+		res, err := c.exchange(ctx, name, &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: jsonMediaTypes}, sent)
+		if err != nil || key == nil {
+			return res, sent, err
+		}
+		if !c.nonces.Learn(dpop.AuthorizationServer, u, res.Header) || attempt == 2 || !wantsNonce(res.Status, codeOf(res), res.Header) {
+			return res, sent, nil
+		}
+	}
+}
+
+// codeOf is the error that a refusal's body names.
+func codeOf(res *endpoint.Response) Code {
+	var d tokenResponse
+	if res.Status < 400 || len(res.Body) == 0 || d.read(res.Body) != nil {
+		return ""
+	}
+	code, _ := d.err.Text()
+	return Code(code)
+}
+
+// newKey is the key for a new grant; nil where tokens are not bound.
+func (c *Client) newKey() (*dpopKey, error) {
+	if !c.cfg.DPoP.enabled() {
+		return nil, nil
+	}
+	return c.cfg.DPoP.fresh()
+}
+
+// keyOf is the key that a refresh of t proves: the one t is bound to, or a new one where t was bound to none.
+func (c *Client) keyOf(t *Tokens) (*dpopKey, error) {
+	if t == nil || t.keyRecord() == "" {
+		return c.newKey()
+	}
+	return c.cfg.DPoP.restore(t.keyRecord())
+}
