@@ -106,7 +106,7 @@ var responseChecks = []check[*authorizationResponse]{
 		func(_ context.Context, d *authorizationResponse) bool {
 			if !d.values.Has("iss") {
 				// An ID Token says it as well, section 2.4.
-				return d.asked().idToken && d.values.Has("id_token") || !d.meta.AuthorizationResponseIssParameter && !d.c.cfg.RequireIss
+				return d.asked().idToken && !d.values.Has("error") || !d.meta.AuthorizationResponseIssParameter && !d.c.cfg.RequireIss
 			}
 			return d.values.Get("iss") == d.c.cfg.Issuer
 		},

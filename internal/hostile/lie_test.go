@@ -110,8 +110,8 @@ func TestAuthorizeRefuses(t *testing.T) {
 	}{
 		{"another client", set("client_id", "x"), "client_id"},
 		{"another redirect URI", set("redirect_uri", p.RedirectURI+"/"), "redirect_uri"},
-		{"the implicit flow", set("response_type", "token"), "response_type"},
-		{"an unknown response mode", set("response_mode", "fragment"), "response_mode"},
+		{"an unknown response type", set("response_type", "token code"), "response_type"},
+		{"an unknown response mode", set("response_mode", "cookie"), "response_mode"},
 		{"no PKCE", func(q url.Values) { q.Del("code_challenge"); q.Del("code_challenge_method") }, "code_challenge_method"},
 		{"plain PKCE", set("code_challenge_method", "plain"), "code_challenge_method"},
 		{"a challenge that is no hash", set("code_challenge", "AAAA"), "code_challenge"},

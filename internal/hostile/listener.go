@@ -46,7 +46,7 @@ func Client(providers ...*Provider) *http.Client {
 }
 
 func tlsListener(l net.Listener) net.Listener {
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate().pair}})
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate().pair}, ClientAuth: tls.RequestClientCert})
 }
 
 type selfSigned struct {

@@ -16,8 +16,12 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		"jwks_uri":                                         p.URL("jwks"),
 		"end_session_endpoint":                             p.URL("end_session"),
 		"scopes_supported":                                 []any{"openid", "profile", "email", "offline_access"},
-		"response_types_supported":                         []any{"code"},
-		"response_modes_supported":                         []any{"query", "form_post"},
+		"response_types_supported":                         []any{"code", "code id_token", "id_token", "token", "code token", "id_token token", "code id_token token"},
+		"response_modes_supported":                         []any{"query", "form_post", "fragment", "jwt", "query.jwt", "form_post.jwt", "fragment.jwt"},
+		"pushed_authorization_request_endpoint":            p.URL("pushed_authorization_request"),
+		"authorization_signing_alg_values_supported":       []any{s.Alg},
+		"userinfo_signing_alg_values_supported":            []any{s.Alg},
+		"dpop_signing_alg_values_supported":                []any{"ES256", "ES384", "Ed25519", "RS256", "PS256"},
 		"grant_types_supported":                            []any{"authorization_code", "refresh_token", "client_credentials"},
 		"subject_types_supported":                          []any{"public"},
 		"id_token_signing_alg_values_supported":            []any{s.Alg},
@@ -29,6 +33,14 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, name := range p.extras() {
 		m[name+"_endpoint"] = p.URL(name)
+	}
+	if s.Aliases {
+		aliases := map[string]any{}
+		for _, name := range []string{"authorization", "token", "userinfo", "end_session", "pushed_authorization_request"} {
+			aliases[name+"_endpoint"] = p.URL("mtls/" + name)
+		}
+		aliases["jwks_uri"] = p.URL("mtls/jwks")
+		m["mtls_endpoint_aliases"] = aliases
 	}
 	if s.Metadata != nil {
 		s.Metadata(m)

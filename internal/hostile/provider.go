@@ -54,6 +54,21 @@ type Script struct {
 	UserInfo      func(m map[string]any)
 	Callback      func(q url.Values)
 	IDToken       func(tok *Token)
+	FrontIDToken  func(tok *Token)       // the one that comes with the authorization response
+	Response      func(tok *Token)       // an authorization response that is a JWT
+	Pushed        func(m map[string]any) // the answer to a pushed authorization request
+	UserInfoJWT   func(tok *Token)       // not nil: UserInfo is signed
+
+	// Encrypt, when set, wraps every JWT that is not an access token: this
+	// package has no JWE of its own.
+	Encrypt func(jws string) string
+	// FetchRequest, when set, is asked for the object that a request_uri names
+	// that was not pushed.
+	FetchRequest func(uri string) string
+	// DPoP says what the provider makes of proofs of possession.
+	DPoP DPoP
+	// Aliases offers mtls_endpoint_aliases, at the paths with /mtls in front.
+	Aliases bool
 }
 
 // Provider is an OpenID Provider that runs until its test ends.
@@ -76,6 +91,9 @@ type Provider struct {
 	codes       map[string]grant
 	refresh     map[string]grant
 	access      map[string]grant
+	pushed      map[string]url.Values
+	nonces      map[string]string // by role, the one that counts now
+	proofs      []Proof
 }
 
 // TB is what a provider needs of a *testing.T; examples, which get none, bring
@@ -134,6 +152,8 @@ func start(t TB, l net.Listener, addr string, dial func(context.Context) (net.Co
 		codes:       map[string]grant{},
 		refresh:     map[string]grant{},
 		access:      map[string]grant{},
+		pushed:      map[string]url.Values{},
+		nonces:      map[string]string{},
 	}
 	for _, opt := range opts {
 		opt(p)
@@ -228,6 +248,10 @@ func (p *Provider) Honest(endpoint string) http.HandlerFunc {
 		return p.serveUserInfo
 	case "end_session":
 		return p.serveEndSession
+	case "pushed_authorization_request":
+		return p.servePushed
+	case "resource":
+		return p.serveResource
 	}
 	return http.NotFound
 }
@@ -237,7 +261,7 @@ func (p *Provider) extras() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool {
-		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session"}, name)
+		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "pushed_authorization_request", "resource"}, name)
 	})
 }
 
@@ -277,7 +301,7 @@ func (p *Provider) endpoint(path string) string {
 		return "discovery"
 	}
 	if name, ok := strings.CutPrefix(path, "/t/"); ok {
-		return name
+		return strings.TrimPrefix(name, "mtls/")
 	}
 	return path
 }

@@ -15,7 +15,9 @@ type Recorded struct {
 	Query    url.Values // of the request's target
 	Form     url.Values // of a form in the body
 	Body     []byte
-	Auth     string // at the token endpoint the client authentication: none, client_secret_basic, …
+	// Certificate is the subject of the client's certificate, empty without one.
+	Certificate string
+	Auth        string // at the token endpoint the client authentication: none, client_secret_basic, …
 }
 
 // Requests returns the requests to an endpoint so far, oldest first; to all
@@ -43,10 +45,13 @@ func record(endpoint string, r *http.Request, body []byte) Recorded {
 		Endpoint: endpoint, Method: r.Method, Path: r.URL.EscapedPath(),
 		Header: r.Header.Clone(), Query: r.URL.Query(), Body: body,
 	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		rec.Certificate = r.TLS.PeerCertificates[0].Subject.CommonName
+	}
 	if isForm(r) {
 		rec.Form, _ = url.ParseQuery(string(body))
 	}
-	if endpoint == "token" {
+	if endpoint == "token" || endpoint == "pushed_authorization_request" {
 		rec.Auth = clientAuthentication(r.Header, rec.Form)
 	}
 	return rec

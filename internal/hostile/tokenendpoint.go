@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -17,7 +18,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	q := form(r)
 	w.Header().Set("Cache-Control", "no-store")
 	for name, values := range q {
-		if len(values) != 1 {
+		if len(values) != 1 && name != "resource" {
 			refuse(w, http.StatusBadRequest, "invalid_request", name+" is sent more than once")
 			return
 		}
@@ -37,20 +38,26 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnauthorized, "invalid_client", "client authentication failed")
 		return
 	}
+	// The proof is judged before the code is looked at: a client that only
+	// missed the nonce keeps its code (RFC 9449 §8).
+	thumbprint, ok := p.proven(w, r, "as", "")
+	if !ok {
+		return
+	}
 	switch q.Get("grant_type") {
 	case "authorization_code":
-		p.redeemCode(w, q)
+		p.redeemCode(w, q, thumbprint)
 	case "refresh_token":
-		p.redeemRefresh(w, q)
+		p.redeemRefresh(w, q, thumbprint)
 	case "client_credentials":
-		p.issue(w, "client_credentials", grant{scope: strings.Fields(q.Get("scope"))})
+		p.issue(w, "client_credentials", grant{scope: strings.Fields(q.Get("scope")), thumbprint: thumbprint, details: q.Get("authorization_details")})
 	default:
 		refuse(w, http.StatusBadRequest, "unsupported_grant_type", "this provider does not know the grant type")
 	}
 }
 
 // redeemCode spends a code, also when the rest of the request is wrong.
-func (p *Provider) redeemCode(w http.ResponseWriter, q url.Values) {
+func (p *Provider) redeemCode(w http.ResponseWriter, q url.Values, thumbprint string) {
 	p.mu.Lock()
 	g, ok := p.codes[q.Get("code")]
 	delete(p.codes, q.Get("code"))
@@ -63,13 +70,16 @@ func (p *Provider) redeemCode(w http.ResponseWriter, q url.Values) {
 		refuse(w, http.StatusBadRequest, "invalid_grant", "code_verifier does not fit the challenge")
 	case q.Get("redirect_uri") != g.redirectURI:
 		refuse(w, http.StatusBadRequest, "invalid_grant", "redirect_uri is not that of the authorization request")
+	case g.thumbprint != "" && g.thumbprint != thumbprint:
+		refuse(w, http.StatusBadRequest, "invalid_grant", "the code is bound to another key (RFC 9449 §10)")
 	default:
+		g.thumbprint = thumbprint
 		p.issue(w, "authorization_code", g)
 	}
 }
 
 // redeemRefresh rotates: each refresh token is good once (RFC 9700 §4.14.2).
-func (p *Provider) redeemRefresh(w http.ResponseWriter, q url.Values) {
+func (p *Provider) redeemRefresh(w http.ResponseWriter, q url.Values, thumbprint string) {
 	p.mu.Lock()
 	g, ok := p.refresh[q.Get("refresh_token")]
 	delete(p.refresh, q.Get("refresh_token"))
@@ -78,6 +88,11 @@ func (p *Provider) redeemRefresh(w http.ResponseWriter, q url.Values) {
 		refuse(w, http.StatusBadRequest, "invalid_grant", "the refresh token is unknown or used")
 		return
 	}
+	if g.thumbprint != "" && g.thumbprint != thumbprint {
+		refuse(w, http.StatusBadRequest, "invalid_grant", "the refresh token is bound to another key (RFC 9449 §5)")
+		return
+	}
+	g.thumbprint = thumbprint
 	for _, scope := range strings.Fields(q.Get("scope")) {
 		if !slices.Contains(g.scope, scope) {
 			refuse(w, http.StatusBadRequest, "invalid_scope", "more than was granted")
@@ -100,6 +115,12 @@ func (p *Provider) issue(w http.ResponseWriter, grantType string, g grant) {
 		"token_type":   "Bearer",
 		"expires_in":   int(s.Lifetime.Seconds()),
 	}
+	if g.thumbprint != "" {
+		m["token_type"] = "DPoP"
+	}
+	if g.details != "" {
+		m["authorization_details"] = json.RawMessage(g.details)
+	}
 	if len(g.scope) > 0 {
 		m["scope"] = strings.Join(g.scope, " ")
 	}
@@ -121,6 +142,15 @@ func (p *Provider) issue(w http.ResponseWriter, grantType string, g grant) {
 }
 
 func (p *Provider) idToken(s Script, grantType string, g grant, accessToken string) string {
+	tok := p.honestIDToken(s, g, accessToken)
+	tok.Grant = grantType
+	if s.IDToken != nil {
+		s.IDToken(tok)
+	}
+	return s.encrypted(tok.String())
+}
+
+func (p *Provider) honestIDToken(s Script, g grant, accessToken string) *Token {
 	key := p.SigningKey()
 	now := time.Now()
 	claims := map[string]any{
@@ -134,15 +164,17 @@ func (p *Provider) idToken(s Script, grantType string, g grant, accessToken stri
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
-	if hash := HalfHash(key.Alg, accessToken); hash != "" {
+	if hash := HalfHash(key.Alg, accessToken); hash != "" && accessToken != "" {
 		claims["at_hash"] = hash
 	}
-	tok := NewToken(key, claims)
-	tok.Grant = grantType
-	if s.IDToken != nil {
-		s.IDToken(tok)
+	return NewToken(key, claims)
+}
+
+func (s *Script) encrypted(jws string) string {
+	if s.Encrypt == nil {
+		return jws
 	}
-	return tok.String()
+	return s.Encrypt(jws)
 }
 
 // HalfHash is at_hash, c_hash or s_hash of value: the left half of the hash that

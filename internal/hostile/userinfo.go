@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -8,13 +9,8 @@ import (
 
 func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	s := p.script()
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	p.mu.Lock()
-	g, ok := p.access[token]
-	p.mu.Unlock()
-	if !ok || g.subject == "" || time.Now().After(g.expires) {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="hostile", error="invalid_token", error_description="unknown or expired"`)
-		w.WriteHeader(http.StatusUnauthorized)
+	g, ok := p.presented(w, r)
+	if !ok {
 		return
 	}
 	m := map[string]any{
@@ -26,7 +22,47 @@ func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	if s.UserInfo != nil {
 		s.UserInfo(m)
 	}
-	respond(w, http.StatusOK, m)
+	if s.UserInfoJWT == nil {
+		respond(w, http.StatusOK, m)
+		return
+	}
+	m["iss"], m["aud"] = s.Issuer, s.ClientID
+	tok := NewToken(p.SigningKey(), m)
+	s.UserInfoJWT(tok)
+	w.Header().Set("Content-Type", "application/jwt")
+	w.Write([]byte(s.encrypted(tok.String())))
+}
+
+// serveResource is a protected resource: it tells what reached it.
+func (p *Provider) serveResource(w http.ResponseWriter, r *http.Request) {
+	if _, ok := p.presented(w, r); !ok {
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	respond(w, http.StatusOK, map[string]any{"method": r.Method, "body": string(body)})
+}
+
+// presented finds what the access token of r was granted, or refuses.
+func (p *Provider) presented(w http.ResponseWriter, r *http.Request) (grant, bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	p.mu.Lock()
+	g, ok := p.access[token]
+	p.mu.Unlock()
+	if !ok || g.subject == "" && p.endpoint(r.URL.Path) == "userinfo" || time.Now().After(g.expires) || (scheme == "DPoP") != (g.thumbprint != "") {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="hostile", error="invalid_token", error_description="unknown or expired"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return g, false
+	}
+	if g.thumbprint == "" {
+		return g, true
+	}
+	thumbprint, ok := p.proven(w, r, "rs", token)
+	if ok && thumbprint != g.thumbprint {
+		w.Header().Set("WWW-Authenticate", `DPoP error="invalid_token", error_description="bound to another key"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		ok = false
+	}
+	return g, ok
 }
 
 // serveEndSession sends the browser back, as RP-Initiated Logout §3 has it.

@@ -1,0 +1,441 @@
+package openid
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+// play is a login whatever its response mode.
+func play(t *testing.T, c *Client, p *hostile.Provider, ask AuthorizationRequest) (*Tokens, error) {
+	t.Helper()
+	rawURL, tx, err := c.Authorize(t.Context(), ask)
+	if err != nil {
+		return nil, err
+	}
+	r := p.Authorize(rawURL)
+	if r.URL.Fragment == "" {
+		return c.Callback(t.Context(), r, tx)
+	}
+	values, err := url.ParseQuery(r.URL.Fragment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.CallbackValues(t.Context(), "fragment", values, tx)
+}
+
+func newKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// TestFlows plays every response type in every mode that it may have, each plain, pushed, as a request object and as both, with bearer
+// tokens and with DPoP under nonces: what a flow says must not depend on how it is said.
+func TestFlows(t *testing.T) {
+	ways := map[string]func(*Config){
+		"plain": func(*Config) {},
+		"PAR":   func(cfg *Config) { cfg.PushAuthorizationRequests = true },
+		"JAR":   func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: newKey(t), KeyID: "r1"} },
+		"PARJAR": func(cfg *Config) {
+			cfg.PushAuthorizationRequests, cfg.RequestObject = true, &RequestObject{Key: newKey(t)}
+		},
+	}
+	for _, rt := range responseTypes {
+		for mode, m := range responseModes {
+			if rt.inFront() && m.carrier == "query" {
+				continue
+			}
+			for way, tune := range ways {
+				for name, bound := range map[string]DPoP{"Bearer": {}, "DPoP": DPoPPerGrant()} {
+					if !rt.code && bound.enabled() {
+						continue
+					}
+					t.Run(strings.Join([]string{rt.name, mode, way, name}, "/"), func(t *testing.T) {
+						t.Parallel()
+						p := hostile.New(t)
+						p.DPoP.Nonce = bound.enabled()
+						c := newTestClient(t, p, func(cfg *Config) { cfg.InsecureAllowFrontChannelTokens, cfg.DPoP = true, bound }, tune)
+						tokens, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid", "offline_access"}, ResponseType: rt.name, ResponseMode: mode, AppState: "a"})
+						if err != nil {
+							t.Fatal(err)
+						}
+						if tokens.AppState != "a" || (tokens.IDToken != nil) != (rt.idToken || rt.code) || tokens.AccessToken.IsEmpty() != (!rt.code && !rt.token) {
+							t.Errorf("got %v", tokens)
+						}
+						if (tokens.DPoPThumbprint() != "") != bound.enabled() {
+							t.Errorf("bound to %q", tokens.DPoPThumbprint())
+						}
+						if !tokens.AccessToken.IsEmpty() && tokens.IDToken != nil {
+							if _, err := c.UserInfo(t.Context(), tokens); err != nil {
+								t.Error(err)
+							}
+						}
+						if rt.code {
+							again, err := c.Refresh(t.Context(), tokens)
+							if err != nil || again.DPoPThumbprint() != tokens.DPoPThumbprint() {
+								t.Errorf("refresh: %v, %v", again, err)
+							}
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// wrapped is a stand-in for encryption: five parts, of which the middle one is the plaintext.
+type wrapped struct{ broken bool }
+
+func (w wrapped) Decrypt(_ context.Context, compact string) ([]byte, error) {
+	plain, ok := strings.CutPrefix(compact, "jwe..")
+	if w.broken || !ok {
+		return nil, errors.New("the padding is wrong, says an oracle about " + hostile.Canary)
+	}
+	return []byte(strings.ReplaceAll(strings.TrimSuffix(plain, ".."), "~", ".")), nil
+}
+
+func wrap(jws string) string { return "jwe.." + strings.ReplaceAll(jws, ".", "~") + ".." }
+
+// TestEncryptedDocuments: ID Tokens of both channels, authorization responses and UserInfo.
+func TestEncryptedDocuments(t *testing.T) {
+	for _, ask := range []AuthorizationRequest{{}, {ResponseType: "code id_token"}, {ResponseMode: "jwt"}, {ResponseType: "code id_token", ResponseMode: "form_post.jwt"}} {
+		ask.Scope = []string{"openid"}
+		p := hostile.New(t)
+		p.Encrypt = wrap
+		p.UserInfoJWT = func(*hostile.Token) {}
+		c := newTestClient(t, p, func(cfg *Config) { cfg.Decrypter = wrapped{} })
+		tokens, err := play(t, c, p, ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.UserInfo(t.Context(), tokens); err != nil {
+			t.Error(err)
+		}
+		if raw := tokens.IDToken.Raw().Reveal(); encrypted(raw) {
+			t.Error("Raw is what nobody else can read")
+		}
+		for name, decrypter := range map[string]Decrypter{"nothing to decrypt with": nil, "the wrong key": wrapped{broken: true}} {
+			c := newTestClient(t, p, func(cfg *Config) { cfg.Decrypter = decrypter })
+			_, err := play(t, c, p, ask)
+			if refusedBy(err) != "encryption" || strings.Contains(err.Error(), hostile.Canary) || strings.Contains(err.Error(), "padding") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// TestEncryptedNothingSigned: who knows the public key can encrypt; only a signature says who did.
+func TestEncryptedNothingSigned(t *testing.T) {
+	p := hostile.New(t)
+	p.Encrypt = func(jws string) string { return wrap(`{"sub":"alice-sub"}`) }
+	c := newTestClient(t, p, func(cfg *Config) { cfg.Decrypter = wrapped{} })
+	if _, err := logIn(t, c, p); refusedBy(err) != "compact" {
+		t.Error(err)
+	}
+}
+
+// TestRequestParameters: every field of the request arrives, in the form that its specification gives it.
+func TestRequestParameters(t *testing.T) {
+	age := 90 * time.Minute
+	ask := AuthorizationRequest{
+		Scope:    []string{"openid"},
+		Resource: []string{"https://api.example/a", "https://api.example/b"},
+		AuthorizationDetails: []AuthorizationDetail{{Type: "payment_initiation", Actions: []string{"initiate"}, Locations: []string{"https://pay.example"},
+			DataTypes: []string{}, Identifier: "i", Extra: map[string]json.RawMessage{"amount": json.RawMessage(`{"currency":"EUR"}`)}}},
+		Claims: &ClaimsRequest{IDToken: map[string]ClaimRequest{"acr": {Essential: true, Values: []string{"a", "b"}}, "email": {}},
+			UserInfo: map[string]ClaimRequest{"sub": {Values: []string{"alice"}}}},
+		Prompt: []string{"login", "consent"}, ACRValues: []string{"gold", "silver"}, LoginHint: "alice@op.example", UILocales: []string{"de", "en"},
+		Display: "popup", MaxAge: &age, Extra: url.Values{"vendor": {"x y"}},
+	}
+	want := map[string]string{
+		"authorization_details": `[{"type":"payment_initiation","locations":["https://pay.example"],"actions":["initiate"],"datatypes":[],"identifier":"i","amount":{"currency":"EUR"}}]`,
+		"claims":                `{"id_token":{"acr":{"essential":true,"values":["a","b"]},"email":null},"userinfo":{"sub":{"value":"alice"}}}`,
+		"prompt":                "login consent", "acr_values": "gold silver", "login_hint": "alice@op.example", "ui_locales": "de en",
+		"display": "popup", "max_age": "5400", "vendor": "x y", "response_type": "code", "scope": "openid",
+	}
+	p := hostile.New(t)
+	rawURL, _, err := newTestClient(t, p).Authorize(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _ := url.Parse(rawURL)
+	for name, value := range want {
+		if got := u.Query().Get(name); got != value {
+			t.Errorf("%s is %s, want %s", name, got, value)
+		}
+	}
+	if got := u.Query()["resource"]; !slices.Equal(got, ask.Resource) {
+		t.Errorf("resource is %q", got)
+	}
+
+	// The same as claims of a request object, where some are no strings.
+	c := newTestClient(t, p, func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: newKey(t), KeyID: "r1"} })
+	if _, err := play(t, c, p, ask); err != nil {
+		t.Fatal(err)
+	}
+	object := string(p.Requests("request object")[0].Body)
+	_, claims := decoded(t, object)
+	for name, value := range want {
+		kind := "text"
+		if name == "claims" || name == "authorization_details" || name == "max_age" {
+			kind = "json"
+		}
+		var text string
+		if got := claims[name]; kind == "json" && string(got) != value || kind == "text" && (json.Unmarshal(got, &text) != nil || text != value) {
+			t.Errorf("the request object's %s is %s, want %s", name, got, value)
+		}
+	}
+	if got := string(claims["resource"]); got != `["https://api.example/a","https://api.example/b"]` {
+		t.Errorf("the request object's resource is %s", got)
+	}
+}
+
+// TestGrantedDetails: what the server granted is what the tokens say, also after they were kept and refreshed.
+func TestGrantedDetails(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	details := []AuthorizationDetail{{Type: "account", Identifier: "DE02", Privileges: []string{"read"}, Extra: map[string]json.RawMessage{"n": json.RawMessage("1")}}}
+	tokens, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid", "offline_access"}, AuthorizationDetails: details})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := tokens.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loaded Tokens
+	if err := loaded.UnmarshalBinary(kept); err != nil {
+		t.Fatal(err)
+	}
+	again, err := c.Refresh(t.Context(), &loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range []*Tokens{tokens, &loaded, again} {
+		if len(got.AuthorizationDetails) != 1 || string(appendDetails(nil, got.AuthorizationDetails)) != string(appendDetails(nil, details)) {
+			t.Errorf("granted %+v", got.AuthorizationDetails)
+		}
+	}
+}
+
+// TestKeptKey: tokens that were kept bring their key along, to another process and to a client that has moved on to another key.
+func TestKeptKey(t *testing.T) {
+	p := hostile.New(t)
+	p.DPoP.Nonce = true
+	old, current := newKey(t), newKey(t)
+	for name, dpop := range map[string][2]DPoP{
+		"a key per grant":           {DPoPPerGrant(), DPoPPerGrant()},
+		"an old key of the client":  {DPoPKey(old), DPoPKey(current, old)},
+		"a key per grant, until it": {DPoPPerGrant(), DPoPKey(current)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tokens, err := logIn(t, newTestClient(t, p, func(cfg *Config) { cfg.DPoP = dpop[0] }), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept, err := tokens.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var loaded Tokens
+			if err := loaded.UnmarshalBinary(kept); err != nil {
+				t.Fatal(err)
+			}
+			c := newTestClient(t, p, func(cfg *Config) { cfg.DPoP = dpop[1] })
+			again, err := c.Refresh(t.Context(), &loaded)
+			if err != nil || again.DPoPThumbprint() != tokens.DPoPThumbprint() || again.Type != "DPoP" {
+				t.Fatalf("%v, %v", again, err)
+			}
+			if _, err := c.UserInfo(t.Context(), again); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	tokens, err := logIn(t, newTestClient(t, p, func(cfg *Config) { cfg.DPoP = DPoPKey(old) }), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := p.Count("")
+	for _, c := range []*Client{newTestClient(t, p, func(cfg *Config) { cfg.DPoP = DPoPKey(current) }), newTestClient(t, p)} {
+		if _, err := c.Refresh(t.Context(), tokens); refusedBy(err) != "DPoP key" {
+			t.Errorf("a key that nobody has: %v", err)
+		}
+	}
+	if p.Count("") != before {
+		t.Error("something was sent without the key")
+	}
+}
+
+// TestDPoPDowngrade: RFC 9449 §5.
+func TestDPoPDowngrade(t *testing.T) {
+	p := hostile.New(t)
+	p.TokenResponse = func(m map[string]any) { m["token_type"] = "Bearer" }
+	c := newTestClient(t, p, func(cfg *Config) { cfg.DPoP = DPoPPerGrant() })
+	if _, err := logIn(t, c, p); refusedBy(err) != "token_type" {
+		t.Error(err)
+	}
+	p.TokenResponse = func(m map[string]any) { m["token_type"] = "dPoP" }
+	if _, err := logIn(t, c, p); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNonceRetries: one retry and no more, with an assertion and a proof of its own, and the code is not burnt.
+func TestNonceRetries(t *testing.T) {
+	for name, row := range map[string]struct {
+		dpop     hostile.DPoP
+		requests int
+		code     Code
+	}{
+		"body":                        {hostile.DPoP{Nonce: true}, 2, ""},
+		"challenge":                   {hostile.DPoP{Nonce: true, InHeader: true}, 2, ""},
+		"a server that never stops":   {hostile.DPoP{Endless: true}, 2, ErrUseDPoPNonce},
+		"no nonce to go on with":      {hostile.DPoP{Forgetful: true}, 1, ErrUseDPoPNonce},
+		"no nonce, and in a header":   {hostile.DPoP{Forgetful: true, InHeader: true}, 1, ErrUseDPoPNonce},
+		"a server that wants nothing": {hostile.DPoP{}, 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := hostile.New(t)
+			p.DPoP = row.dpop
+			c := newTestClient(t, p, func(cfg *Config) {
+				cfg.DPoP = DPoPKey(newKey(t))
+				cfg.Auth = PrivateKeyJWT(newKey(t), "k")
+			})
+			_, err := c.Tokens(t.Context(), ClientCredentials{})
+			if row.code == "" && err != nil || row.code != "" && !errors.Is(err, row.code) {
+				t.Fatalf("got %v, want %q", err, row.code)
+			}
+			requests := p.Requests("token")
+			if len(requests) != row.requests {
+				t.Fatalf("%d requests, want %d", len(requests), row.requests)
+			}
+			if len(requests) == 2 && (requests[0].Form.Get("client_assertion") == requests[1].Form.Get("client_assertion") || p.Proofs()[0].Compact == p.Proofs()[1].Compact) {
+				t.Error("the same assertion or proof twice")
+			}
+		})
+	}
+}
+
+// TestMutualTLS: the aliases are used, where a certificate is of use, and only there.
+func TestMutualTLS(t *testing.T) {
+	p := hostile.New(t)
+	p.Aliases = true
+	certificate := newCertificate(t, "the client")
+	c := newTestClient(t, p, func(cfg *Config) {
+		cfg.Auth, cfg.Certificate, cfg.PushAuthorizationRequests = TLSClientAuth(), certificate, true
+	})
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.UserInfo(t.Context(), tokens); err != nil {
+		t.Fatal(err)
+	}
+	for name, alias := range map[string]bool{"token": true, "userinfo": true, "pushed_authorization_request": true, "jwks": false, "discovery": false, "authorization": false} {
+		r := p.Requests(name)
+		if len(r) != 1 || strings.HasPrefix(r[0].Path, "/t/mtls/") != alias {
+			t.Errorf("%s: %d requests, to %+v", name, len(r), r)
+		}
+		if alias && (r[0].Certificate != "the client" || r[0].Form != nil && r[0].Form.Get("client_id") != "client") {
+			t.Errorf("%s came from %q", name, r[0].Certificate)
+		}
+	}
+	plain := newTestClient(t, p)
+	if _, err := logIn(t, plain, p); err != nil || p.Requests("token")[1].Path != "/t/token" {
+		t.Errorf("without a certificate: %v", err)
+	}
+}
+
+func newCertificate(t *testing.T, name string) *tls.Certificate {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Unix(0, 0), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
+}
+
+// TestContradictions: New names both sides.
+func TestContradictions(t *testing.T) {
+	p := hostile.New(t)
+	key := newKey(t)
+	publish := func(context.Context, string) (string, error) { return "", nil }
+	for name, row := range map[string]struct {
+		tune func(*Config)
+		says []string
+	}{
+		"TLS without a certificate":   {func(cfg *Config) { cfg.Auth = TLSClientAuth() }, []string{"Certificate", "TLSClientAuth"}},
+		"a certificate without a key": {func(cfg *Config) { cfg.Certificate = &tls.Certificate{} }, []string{"Certificate", "private key"}},
+		"a transport that takes no certificate": {func(cfg *Config) {
+			cfg.Certificate, cfg.HTTPClient = newCertificate(t, "c"), &http.Client{Transport: http.NewFileTransport(http.Dir("."))}
+		}, []string{"Certificate", "HTTPClient"}},
+		"a request object of nobody":      {func(cfg *Config) { cfg.RequestObject = new(RequestObject) }, []string{"RequestObject", "Key"}},
+		"a request object signed and not": {func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, InsecureUnsigned: true} }, []string{"Key", "InsecureUnsigned"}},
+		"an algorithm of another key":     {func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, Signing: Signing{Algorithm: "PS256"}} }, []string{"RequestObject", "PS256"}},
+		"an address and a push": {func(cfg *Config) {
+			cfg.RequestObject, cfg.PushAuthorizationRequests = &RequestObject{Key: key, Publish: publish}, true
+		}, []string{"Publish", "PushAuthorizationRequests"}},
+		"DPoP without a key":                 {func(cfg *Config) { cfg.DPoP = DPoPKey(nil) }, []string{"DPoP"}},
+		"an algorithm that no fresh key has": {func(cfg *Config) { cfg.DPoP = DPoPPerGrant().With(Signing{Algorithm: "RS256"}) }, []string{"DPoPPerGrant", "RS256"}},
+		"HS512 with a short secret": {func(cfg *Config) {
+			cfg.Auth = ClientSecretJWT(NewSecret(strings.Repeat("x", 32)), Signing{Algorithm: "HS512"})
+		}, []string{"Auth", "HS512"}},
+		"two ways of signing":   {func(cfg *Config) { cfg.Auth = PrivateKeyJWT(key, "", Signing{}, Signing{}) }, []string{"Auth", "one Signing"}},
+		"a file without a name": {func(cfg *Config) { cfg.Auth = AssertionFile("") }, []string{"Auth", "path"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := Config{Issuer: p.Issuer, ClientID: p.ClientID, Auth: None(), RedirectURI: p.RedirectURI}
+			row.tune(&cfg)
+			_, err := New(cfg)
+			for _, word := range row.says {
+				if err == nil || !strings.Contains(err.Error(), word) {
+					t.Errorf("%q is not named in: %v", word, err)
+				}
+			}
+		})
+	}
+}
+
+// decoded splits a JWS without judging it.
+func decoded(t *testing.T, compact string) (header, claims map[string]json.RawMessage) {
+	t.Helper()
+	parts := strings.Split(compact, ".")
+	if len(parts) != 3 {
+		t.Fatalf("%d parts", len(parts))
+	}
+	for i, into := range []*map[string]json.RawMessage{&header, &claims} {
+		raw, err := base64Text(parts[i])
+		if err != nil || json.Unmarshal(raw, into) != nil {
+			t.Fatalf("part %d: %v", i, err)
+		}
+	}
+	return header, claims
+}
+
+func base64Text(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }
