@@ -72,28 +72,33 @@ func (p *challengeParser) challenges() ([]Challenge, bool) {
 			return nil, false
 		}
 		c := Challenge{Scheme: strings.ToLower(scheme), Params: map[string]string{}}
-		spaced := p.space()
-		if spaced && !p.atListEnd() && !p.parameter(&c) && !p.token68(&c) {
+		// Parameters follow a space: "Basic, realm=x" is a challenge without any, and then no challenge.
+		if p.space() && !p.parameters(&c) || !p.atListEnd() {
 			return nil, false
 		}
-		if !spaced && !p.atListEnd() {
-			return nil, false
-		}
-		for {
-			if p.space(); p.rest != "" && p.rest[0] != ',' {
-				return nil, false
-			}
-			p.commas()
-			if c.Token68 != "" || !p.parameter(&c) {
-				break
-			}
-		}
-		if len(c.Params) > maxChallengeParams {
-			return nil, false
-		}
+		p.commas()
 		list = append(list, c)
 	}
 	return list, true
+}
+
+func (p *challengeParser) parameters(c *Challenge) bool {
+	if !p.atListEnd() && !p.parameter(c) {
+		ok := p.token68(c)
+		p.space()
+		return ok
+	}
+	for {
+		before := p.rest
+		p.commas()
+		if !p.parameter(c) {
+			p.rest = before
+			return true
+		}
+		if len(c.Params) > maxChallengeParams {
+			return false
+		}
+	}
 }
 
 func (p *challengeParser) atListEnd() bool { return p.rest == "" || p.rest[0] == ',' }
@@ -117,8 +122,6 @@ func (p *challengeParser) parameter(c *Challenge) bool {
 		p.rest = before
 		return false
 	}
-	// Scheme, name="value" without a space before its comma is not told from a broken list: RFC 9110 section 11.6.1 has a scheme
-	// followed by a space or the end.
 	c.Params[strings.ToLower(name)] = value
 	return true
 }
