@@ -178,6 +178,9 @@ func New(cfg Config) (*Client, error) {
 	if expected, got := cfg.DPoP.mistake(); expected != "" {
 		mistake("DPoP", expected, got)
 	}
+	if d, ok := cfg.Decrypter.(interface{ Err() error }); ok && d.Err() != nil {
+		mistake("Decrypter", "keys that can decrypt", d.Err().Error())
+	}
 	if o := cfg.RequestObject; o != nil {
 		if expected, got := o.mistake(); expected != "" {
 			mistake("RequestObject", expected, got)

@@ -72,6 +72,9 @@ func (o *RequestObject) mistake() (expected, got string) {
 	case o.Key == nil && !o.InsecureUnsigned:
 		return "a Key that signs request objects", "nil"
 	}
+	if e, ok := o.Encrypter.(interface{ Err() error }); ok && e.Err() != nil {
+		return "an Encrypter that can encrypt", e.Err().Error()
+	}
 	return "", ""
 }
 
