@@ -23,8 +23,8 @@ func withCertificate(base http.RoundTripper, certificate *tls.Certificate) http.
 	if t.TLSClientConfig == nil {
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	t.TLSClientConfig.Certificates = []tls.Certificate{*certificate}
-	t.TLSClientConfig.GetClientCertificate = nil
+	// Among Certificates only those of authorities that the server names would be looked for, and nobody signed a self-signed one.
+	t.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
 	return t
 }
 

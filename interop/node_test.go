@@ -45,26 +45,38 @@ var oidcProvider struct {
 	err     error
 }
 
-func oidcProviderIssuer(t *testing.T) string {
+func oidcProviderIssuer(t *testing.T) string { return oidcProviderIssuers(t).Issuer }
+
+func oidcProviderIssuers(t *testing.T) issuers {
 	path := node(t)
 	oidcProvider.once.Do(func() { oidcProvider.process, oidcProvider.err = startProvider(path) })
 	if oidcProvider.err != nil {
 		t.Fatalf("npm oidc-provider did not start: %v", oidcProvider.err)
 	}
-	return oidcProvider.process.issuer
+	return oidcProvider.process.issuers
 }
 
 // process is a provider in a process of its own.
 type process struct {
-	cmd    *exec.Cmd
-	issuer string
+	cmd *exec.Cmd
+	issuers
 	errors bounded
+}
+
+// issuers are what the one process plays, by what they insist on.
+type issuers struct {
+	Issuer, MTLS, FAPI1, FAPI2 string
 }
 
 func startProvider(path string) (*process, error) {
 	p := &process{cmd: exec.Command(path, "provider.mjs")}
 	p.cmd.Dir = nodeDir
 	p.cmd.Stderr = &p.errors
+	material, err := json.Marshal(map[string]string{"key": authority().key, "cert": authority().cert, "ca": authority().ca})
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Env = append(os.Environ(), "OPENID_INTEROP_TLS="+string(material))
 	// Held open and never written to: its end is the end of the provider, even when this process is killed.
 	if _, err := p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -79,19 +91,17 @@ func startProvider(path string) (*process, error) {
 	// A process that hangs is killed; that ends its output, and the wait for its line.
 	deadline := time.AfterFunc(30*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer deadline.Stop()
-	var ready struct{ Issuer string }
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err == nil {
-		err = json.Unmarshal(line, &ready)
+		err = json.Unmarshal(line, &p.issuers)
 	}
-	if err == nil && ready.Issuer == "" {
-		err = errors.New("the ready line names no issuer")
+	if err == nil && (p.Issuer == "" || p.FAPI2 == "") {
+		err = errors.New("the ready line lacks issuers")
 	}
 	if err != nil {
 		p.stop()
 		return nil, fmt.Errorf("%w; it said: %s", err, p.errors.String())
 	}
-	p.issuer = ready.Issuer
 	return p, nil
 }
 

@@ -73,7 +73,7 @@ func TestWrongSecret(t *testing.T) {
 	methods := map[string]func(openid.Secret) openid.ClientAuth{
 		"client_secret_basic": openid.ClientSecretBasic,
 		"client_secret_post":  openid.ClientSecretPost,
-		"client_secret_jwt":   openid.ClientSecretJWT,
+		"client_secret_jwt":   func(s openid.Secret) openid.ClientAuth { return openid.ClientSecretJWT(s) },
 	}
 	eachProvider(t, func(t *testing.T, p *provider) {
 		for method, auth := range methods {

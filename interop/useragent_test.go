@@ -76,7 +76,11 @@ func (ua *userAgent) visit(ctx context.Context, address, stop string) (*http.Req
 
 func (s step) arrival(ctx context.Context) *http.Request {
 	if s.method == http.MethodGet {
-		return httptest.NewRequestWithContext(ctx, s.method, s.url.String(), nil)
+		u := *s.url
+		u.Fragment, u.RawFragment = "", ""
+		r := httptest.NewRequestWithContext(ctx, s.method, u.String(), nil)
+		r.URL.Fragment, r.URL.RawFragment = s.url.Fragment, s.url.RawFragment // which only the browser has
+		return r
 	}
 	r := httptest.NewRequestWithContext(ctx, s.method, s.url.String(), strings.NewReader(s.form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -1,27 +1,46 @@
-// npm oidc-provider on a free loopback port, with its own login, consent and logout pages. Any client may register.
-// Prints one line of JSON when it is ready, and ends with its standard input: it never outlives the test that started it.
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+// Four issuers of npm oidc-provider on free loopback ports, with its own login, consent and logout pages: plain http, TLS with client
+// certificates, FAPI 1.0 and FAPI 2.0. Any client may register. The certificates come in OPENID_INTEROP_TLS; without them there is the
+// plain issuer only. Prints one line of JSON when it is ready, and ends with its standard input: it never outlives the test that started it.
+import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:http';
-import { Provider } from 'oidc-provider';
+import { createServer as createTLSServer } from 'node:https';
+import { errors, Provider } from 'oidc-provider';
 
-const key = (kid, type, options) => ({
-  ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), kid, use: 'sig',
+const key = (kid, type, options, use = 'sig') => ({
+  ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), kid, use,
 });
 
-const signing = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519', 'HS256'];
+const asymmetric = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
+const signing = [...asymmetric, 'HS256'];
+const wrapping = ['RSA-OAEP', 'RSA-OAEP-256', 'RSA-OAEP-384', 'RSA-OAEP-512', 'ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A192KW', 'ECDH-ES+A256KW'];
+const content = ['A128CBC-HS256', 'A192CBC-HS384', 'A256CBC-HS512', 'A128GCM', 'A192GCM', 'A256GCM'];
+const enabledJWA = {
+  clientAuthSigningAlgValues: ['HS384', 'HS512', ...signing], dPoPSigningAlgValues: asymmetric,
+};
+for (const kind of ['idToken', 'userinfo', 'authorization', 'requestObject']) {
+  Object.assign(enabledJWA, {
+    [`${kind}SigningAlgValues`]: signing, [`${kind}EncryptionAlgValues`]: wrapping, [`${kind}EncryptionEncValues`]: content,
+  });
+}
 
-const configuration = {
-  jwks: {
-    keys: [
-      key('rsa', 'rsa', { modulusLength: 2048 }),
-      key('p256', 'ec', { namedCurve: 'P-256' }),
-      key('ed25519', 'ed25519'),
-    ],
-  },
-  enabledJWA: { idTokenSigningAlgValues: signing, clientAuthSigningAlgValues: signing },
+const keys = [
+  key('rsa', 'rsa', { modulusLength: 2048 }),
+  key('p256', 'ec', { namedCurve: 'P-256' }),
+  key('ed25519', 'ed25519'),
+  key('rsa-enc', 'rsa', { modulusLength: 2048 }, 'enc'),
+  key('p256-enc', 'ec', { namedCurve: 'P-256' }, 'enc'),
+  key('x25519-enc', 'x25519', {}, 'enc'),
+];
+
+const methods = ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'];
+
+const configuration = (issuer, { mtls, features } = {}) => ({
+  jwks: { keys },
+  enabledJWA,
   // The other clients register themselves and get names without any special character.
-  clients: [{ client_id: 'an app+1%', client_secret: 's:e c+r%t&=/?"', redirect_uris: ['http://127.0.0.1/callback'] }],
-  clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
+  clients: mtls ? [] : [{ client_id: 'an app+1%', client_secret: 's:e c+r%t&=/?"', redirect_uris: ['http://127.0.0.1/callback'] }],
+  clientAuthMethods: mtls ? [...methods, 'tls_client_auth', 'self_signed_tls_client_auth'] : methods,
+  responseTypes: ['code', 'code id_token', 'id_token', 'code token', 'code id_token token', 'id_token token'],
   scopes: ['openid', 'offline_access', 'api:read'],
   claims: {
     openid: ['sub'],
@@ -42,25 +61,88 @@ const configuration = {
     AccessToken: 600, AuthorizationCode: 60, ClientCredentials: 600, Grant: 3600, IdToken: 600, Interaction: 600,
     RefreshToken: 3600, Session: 3600,
   },
+  // A client that registers with dpop_nonce is asked for a nonce with every proof.
+  extraClientMetadata: { properties: ['dpop_nonce'] },
+  // Aliases under another name, as real servers have them.
+  ...(mtls ? {
+    discovery: {
+      mtls_endpoint_aliases: Object.fromEntries([
+        ['token_endpoint', '/token'], ['userinfo_endpoint', '/me'], ['pushed_authorization_request_endpoint', '/request'],
+      ].map(([name, path]) => [name, issuer.replace('127.0.0.1', 'localhost') + path])),
+    },
+  } : {}),
   features: {
+    claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
     devInteractions: { enabled: true },
+    dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: (ctx) => Boolean(ctx.oidc.client?.dpop_nonce) },
+    encryption: { enabled: true },
+    jwtResponseModes: { enabled: true },
+    jwtUserinfo: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
     registration: { enabled: true },
+    requestObjects: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      useGrantedResource: () => false,
+      getResourceServerInfo: (_, resource) => {
+        if (!resource.startsWith('https://api.example/')) throw new errors.InvalidTarget();
+        return { scope: 'api:read', audience: resource, accessTokenFormat: 'opaque' };
+      },
+    },
+    richAuthorizationRequests: {
+      enabled: true,
+      types: { payment: { validate: (_, detail) => { if (!detail.amount) throw new errors.InvalidAuthorizationDetails('amount is missing'); } } },
+      authorizationDetailsForGrantSource: (ctx) => ctx.oidc.grant?.rar,
+      authorizationDetailsForAccessToken: (_ctx, _token, source) => source?.rar,
+      authorizationDetailsForIntrospection: (_, token) => token.rar,
+    },
     rpInitiatedLogout: { enabled: true },
     userinfo: { enabled: true },
+    ...(mtls ? {
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        selfSignedTlsClientAuth: true,
+        tlsClientAuth: true,
+        getCertificate: (ctx) => {
+          const peer = ctx.socket.getPeerCertificate();
+          return peer?.raw && new X509Certificate(peer.raw);
+        },
+        certificateAuthorized: (ctx) => ctx.socket.authorized,
+        certificateSubjectMatches: (ctx, property, expected) => property === 'tls_client_auth_subject_dn'
+          && expected === `CN=${ctx.socket.getPeerCertificate().subject.CN}`,
+      },
+    } : {}),
+    ...features,
   },
-};
+});
 
-const server = createServer();
-server.listen(0, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
-  const provider = new Provider(issuer, configuration);
+const fapi = (profile) => ({ mtls: true, features: { fapi: { enabled: true, profile } } });
+
+const listen = async (server, scheme, options) => {
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const issuer = `${scheme}://127.0.0.1:${server.address().port}`;
+  const provider = new Provider(issuer, configuration(issuer, options));
   provider.on('server_error', (_, err) => console.error('server_error', err));
-  for (const refused of ['authorization', 'end_session', 'grant', 'registration_create', 'userinfo']) {
+  for (const refused of ['authorization', 'end_session', 'grant', 'pushed_authorization_request', 'registration_create', 'userinfo']) {
     provider.on(`${refused}.error`, (_, err) => console.error(refused, err.error, err.error_detail ?? err.error_description));
   }
   server.on('request', provider.callback());
-  console.log(JSON.stringify({ issuer }));
-});
+  return issuer;
+};
+
+const ready = { issuer: await listen(createServer(), 'http') };
+if (process.env.OPENID_INTEROP_TLS) {
+  const material = JSON.parse(process.env.OPENID_INTEROP_TLS);
+  const tls = () => createTLSServer({ ...material, requestCert: true, rejectUnauthorized: false });
+  ready.mtls = await listen(tls(), 'https', { mtls: true });
+  ready.fapi1 = await listen(tls(), 'https', fapi('1.0 Final'));
+  ready.fapi2 = await listen(tls(), 'https', {
+    mtls: true,
+    features: { ...fapi('2.0').features, pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true } },
+  });
+}
+console.log(JSON.stringify(ready));
 
 process.stdin.on('end', () => process.exit(0)).resume();
