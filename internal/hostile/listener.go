@@ -46,7 +46,7 @@ func Client(providers ...*Provider) *http.Client {
 }
 
 func tlsListener(l net.Listener) net.Listener {
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate().pair}, ClientAuth: tls.RequestClientCert})
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate().pair}, ClientAuth: tls.RequestClientCert, ClientCAs: certificate().pool})
 }
 
 type selfSigned struct {
