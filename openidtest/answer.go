@@ -47,6 +47,8 @@ func (a *answer) mendError(r *http.Request, n *note, doc map[string]any, code st
 	case r.URL.Path == "/userinfo":
 		a.challengeBearer(r, n, doc, code)
 		return
+	case strings.Contains(reason(n.cause), "DPoP"):
+		code, a.status = "invalid_dpop_proof", http.StatusBadRequest
 	case code == string(goidc.ErrorCodeExpiredToken): // what it says of a code that came back a second time
 		code = string(goidc.ErrorCodeInvalidGrant)
 	case code == string(goidc.ErrorCodeUnauthorizedClient):
@@ -67,6 +69,9 @@ func (a *answer) mendError(r *http.Request, n *note, doc map[string]any, code st
 // challengeBearer answers as RFC 6750, section 3 wants it.
 func (a *answer) challengeBearer(r *http.Request, n *note, doc map[string]any, code string) {
 	challenge := `Bearer realm="openidtest"`
+	if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "DPoP") {
+		challenge = `DPoP realm="openidtest"`
+	}
 	if r.Header.Get("Authorization") != "" {
 		if code == string(goidc.ErrorCodeAccessDenied) {
 			code = "insufficient_scope"

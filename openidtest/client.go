@@ -35,6 +35,13 @@ type Client struct {
 	// for clients that authenticate. A refresh token is issued whenever the client may use it.
 	GrantTypes []string
 
+	// ResponseTypes are "code", when empty, and those that bring an ID Token, or with "token" an access token, through the browser.
+	ResponseTypes []string
+
+	// Metadata are further members of a registration (RFC 7591), by their names: "id_token_encrypted_response_alg",
+	// "userinfo_signed_response_alg", "authorization_signed_response_alg", "dpop_bound_access_tokens" and so on.
+	Metadata map[string]any
+
 	Scopes     []string // that the client may ask for; all when empty
 	IDTokenAlg string   // ES256 (when empty), RS256, PS256, EdDSA or HS256
 }
@@ -55,7 +62,7 @@ func (p *Provider) AddClient(c Client) error {
 	if err != nil {
 		return fmt.Errorf("openidtest: client %q: %w", c.ID, err)
 	}
-	if err := p.keys.need(made.IDTokenSigAlg); err != nil {
+	if err := p.keys.need(made.IDTokenSigAlg, made.UserInfoSigAlg, made.JARMSigAlg); err != nil {
 		return fmt.Errorf("openidtest: client %q: %w", c.ID, err)
 	}
 	return p.clients.put(made.ID, made)
@@ -63,7 +70,14 @@ func (p *Provider) AddClient(c Client) error {
 
 // makeClient turns a client into the engine's, and says all that is wrong with it.
 func (p *Provider) makeClient(c Client) (goidc.Client, error) {
-	made := goidc.Client{ID: c.ID, Secret: c.Secret, ClientMeta: goidc.ClientMeta{
+	var more goidc.ClientMeta
+	if raw, err := json.Marshal(c.Metadata); err != nil {
+		return goidc.Client{}, fmt.Errorf("Metadata: %w", err)
+	} else if err := json.Unmarshal(raw, &more); err != nil {
+		return goidc.Client{}, fmt.Errorf("Metadata: %w", err)
+	}
+	made := goidc.Client{ID: c.ID, Secret: c.Secret, ClientMeta: more}
+	said := goidc.ClientMeta{
 		Name:                   c.Name,
 		ApplicationType:        goidc.ApplicationTypeWeb,
 		RedirectURIs:           slices.Clone(c.RedirectURIs),
@@ -72,7 +86,12 @@ func (p *Provider) makeClient(c Client) (goidc.Client, error) {
 		TokenAuthnMethod:       cmp.Or(goidc.AuthnMethod(c.AuthMethod), defaultAuthMethod(c)),
 		IDTokenSigAlg:          cmp.Or(goidc.SignatureAlgorithm(c.IDTokenAlg), idTokenAlgs[0]),
 		ScopeIDs:               strings.Join(c.Scopes, " "),
-	}}
+	}
+	made.Name, made.ApplicationType, made.RedirectURIs, made.PostLogoutRedirectURIs = said.Name, said.ApplicationType, said.RedirectURIs, said.PostLogoutRedirectURIs
+	made.ResponseTypes, made.TokenAuthnMethod, made.IDTokenSigAlg, made.ScopeIDs = said.ResponseTypes, said.TokenAuthnMethod, said.IDTokenSigAlg, said.ScopeIDs
+	for _, rt := range c.ResponseTypes {
+		made.ResponseTypes = append(made.ResponseTypes, goidc.ResponseType(rt))
+	}
 	if len(c.Scopes) == 0 {
 		made.ScopeIDs = strings.Join(p.scopes, " ")
 	}
@@ -84,6 +103,9 @@ func (p *Provider) makeClient(c Client) (goidc.Client, error) {
 		if made.IsPublic() {
 			made.GrantTypes = made.GrantTypes[:2]
 		}
+	}
+	if slices.ContainsFunc(made.ResponseTypes, inFront) && !slices.Contains(made.GrantTypes, goidc.GrantImplicit) {
+		made.GrantTypes = append(made.GrantTypes, goidc.GrantImplicit)
 	}
 	keys, err := parseKeys(c.JWKS)
 	made.JWKS = keys
@@ -111,8 +133,13 @@ func (p *Provider) checkClient(c *goidc.Client) error {
 	case method == goidc.AuthnMethodPrivateKeyJWT && c.JWKS == nil:
 		refuse("private_key_jwt requires a JWKS")
 	}
+	for _, rt := range c.ResponseTypes {
+		if !slices.Contains(responseTypes, rt) {
+			refuse("unknown response type %q", rt)
+		}
+	}
 	for _, g := range c.GrantTypes {
-		if !slices.Contains(grantTypes, g) {
+		if !slices.Contains(grantTypes, g) && g != goidc.GrantImplicit {
 			refuse("unknown grant type %q", g)
 		}
 	}
@@ -187,7 +214,7 @@ func (r registrar) Client(ctx context.Context, id string) (*goidc.Client, error)
 	c.PostLogoutRedirectURIs = withAnyPort(c.PostLogoutRedirectURIs, n.postLogoutRedirectURI, native)
 	c.ApplicationType = goidc.ApplicationTypeWeb // or the engine would strip the port once more
 	if c.JWKS != nil {
-		c.JWKS = &goidc.JSONWebKeySet{Keys: withAlgs(c.JWKS.Keys)}
+		c.JWKS = &goidc.JSONWebKeySet{Keys: withEncryptionAlgs(&c, withAlgs(c.JWKS.Keys))}
 	}
 	return &c, nil
 }

@@ -23,7 +23,7 @@ func (p *Provider) newEngine() (http.Handler, error) {
 	always := func(*http.Request, *goidc.AuthnSession, *goidc.Client) bool { return true }
 	random := func(context.Context) string { return rand.Text() }
 
-	op, err := provider.New(p.issuer, &p.store, p.signingKeys,
+	options := []provider.Option{
 		// the user
 		provider.WithPolicies(goidc.NewPolicy("pages", always, p.authenticate)),
 		provider.WithLogout(&p.store, p.loggedOut),
@@ -32,14 +32,14 @@ func (p *Provider) newEngine() (http.Handler, error) {
 		provider.WithErrorRenderer(p.showError),
 
 		// grants
-		provider.WithAuthCodeGrant(&p.store, goidc.ResponseTypeCode),
-		provider.WithAuthCodeFunc(random),
+		provider.WithAuthCodeGrant(&p.store, responseTypes...),
+		provider.WithAuthCodeFunc(p.authorizationCode),
 		provider.WithAuthCodeLifetime(60),
 		provider.WithPKCE(goidc.CodeChallengeMethodSHA256),
 		provider.WithRefreshTokenGrant(&p.store),
 		provider.WithRefreshTokenFunc(random),
 		provider.WithRefreshTokenRotation(),
-		provider.WithRefreshTokenLifetime(seconds(24*time.Hour)),
+		provider.WithRefreshTokenLifetime(seconds(24 * time.Hour)),
 		provider.WithClientCredentialsGrant(),
 
 		// tokens and claims
@@ -55,7 +55,23 @@ func (p *Provider) newEngine() (http.Handler, error) {
 		provider.WithTokenIntrospection(func(_ context.Context, c *goidc.Client, _ goidc.TokenInfo) bool { return !c.IsPublic() }),
 		provider.WithTokenRevocation(func(context.Context, *goidc.Client) bool { return true }),
 
+		// requests
+		provider.WithPAR(&p.store),
+		provider.WithJAR(requestAlgs[0], requestAlgs[1:]...),
+		provider.WithJAREncryption(encryptionAlgs[0], encryptionAlgs[1:]...),
+		provider.WithJARContentEncryptionAlgs(encodings[0], encodings[1:]...),
+		provider.WithClaimsParameter(),
+		provider.WithDPoP(proofAlgs[0], proofAlgs[1:]...),
+
 		// responses
+		provider.WithJARM(idTokenAlgs[0], idTokenAlgs[1:4]...),
+		provider.WithJARMEncryption(encryptionAlgs[0], encryptionAlgs[1:]...),
+		provider.WithJARMContentEncryptionAlgs(encodings[0], encodings[1:]...),
+		provider.WithIDTokenEncryption(encryptionAlgs[0], encryptionAlgs[1:]...),
+		provider.WithIDTokenContentEncryptionAlgs(encodings[0], encodings[1:]...),
+		provider.WithUserInfoSignatureAlgs(idTokenAlgs[0], idTokenAlgs[1:]...),
+		provider.WithUserInfoEncryption(encryptionAlgs[0], encryptionAlgs[1:]...),
+		provider.WithUserInfoContentEncryptionAlgs(encodings[0], encodings[1:]...),
 		provider.WithFormPostResponseMode(),
 		provider.WithIssuerResponseParameter(),
 
@@ -73,7 +89,9 @@ func (p *Provider) newEngine() (http.Handler, error) {
 		provider.WithJTIConsumer(p.store.consumeJTI),
 		provider.WithJWTLeewayTime(10),
 		provider.WithHTTPClientFunc(func(context.Context) *http.Client { return outbound }),
-	)
+	}
+	options = append(options, p.authorizationDetails()...)
+	op, err := provider.New(p.issuer, &p.store, p.signingKeys, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -52,8 +52,26 @@ func (p *Provider) tokenOptions(context.Context, *goidc.Grant, *goidc.Client) go
 func (p *Provider) idTokenClaims(ctx context.Context, g *goidc.Grant) map[string]any {
 	out := p.userBySubject(g.Subject).extraClaims()
 	out["auth_time"] = g.Store[storedAuthTime]
-	if n := noteIn(ctx); n.accessToken != "" && n.client != nil {
+	n := noteIn(ctx)
+	if n.client == nil {
+		return out
+	}
+	if n.accessToken != "" {
 		out["at_hash"] = leftHalf(n.accessToken, n.client.IDTokenSigAlg)
+	}
+	if n.code != "" { // beside a code; of EdDSA the engine has another idea
+		out["c_hash"] = leftHalf(n.code, n.client.IDTokenSigAlg)
+		if g.AuthParams.State != "" {
+			out["s_hash"] = leftHalf(g.AuthParams.State, n.client.IDTokenSigAlg)
+		}
+	}
+	if g.AuthParams.Claims != nil {
+		all := p.userBySubject(g.Subject).Claims
+		for name := range g.AuthParams.Claims.IDToken {
+			if v, ok := all[name]; ok {
+				out[name] = v
+			}
+		}
 	}
 	return out
 }

@@ -20,7 +20,8 @@ type note struct {
 	client                *goidc.Client // that the engine loaded last
 	redirectURI           string        // of an authorization request
 	postLogoutRedirectURI string        // of a logout request
-	accessToken           string        // just made
+	accessToken, code     string        // just made
+	state                 string        // of an authorization request
 	tokenRequest          bool
 	registration          bool
 	registered            registration
@@ -54,12 +55,9 @@ func (p *Provider) handle(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "the request cannot be read", http.StatusBadRequest)
 			return
 		}
-		if mode := r.Form.Get("response_mode"); strings.HasSuffix(mode, "jwt") { // the engine would fail to sign its error
-			_ = p.show(w, page{Kind: pageMessage, Status: http.StatusBadRequest, Title: "This does not work", Error: "invalid_request: response_mode " + mode + " is not supported"})
-			return
-		}
 		n.redirectURI, n.postLogoutRedirectURI = r.Form.Get("redirect_uri"), r.Form.Get("post_logout_redirect_uri")
 		p.freshenHint(r)
+		spareChallenge(r)
 		p.engine.ServeHTTP(&pageWriter{w, n}, r)
 	default:
 		p.handleAPI(w, r, n, path)
@@ -70,9 +68,9 @@ func (p *Provider) handle(w http.ResponseWriter, r *http.Request) {
 func (p *Provider) handleAPI(w http.ResponseWriter, r *http.Request, n *note, path string) {
 	// Any page may call these: applications in the browser are tested too.
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate")
+	w.Header().Set("Access-Control-Expose-Headers", "DPoP-Nonce, WWW-Authenticate")
 	if r.Method == http.MethodOptions {
-		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 		w.Header().Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -88,7 +86,11 @@ func (p *Provider) handleAPI(w http.ResponseWriter, r *http.Request, n *note, pa
 			return
 		}
 	case "userinfo":
-		if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); !strings.EqualFold(scheme, "Bearer") {
+		switch scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); {
+		case strings.EqualFold(scheme, "DPoP"):
+		case strings.EqualFold(scheme, "Bearer"):
+			r.Header.Del("DPoP") // the engine would take a bound token for a bearer token
+		default:
 			r.Header.Del("Authorization") // the engine would take any scheme
 		}
 	case ".well-known":
@@ -97,8 +99,12 @@ func (p *Provider) handleAPI(w http.ResponseWriter, r *http.Request, n *note, pa
 		}
 	}
 	a := &answer{header: w.Header(), status: http.StatusOK}
-	p.engine.ServeHTTP(a, r)
-	a.mend(r, n)
+	if code, why := p.nonces.demand(r, path, w.Header()); code != "" {
+		a.refuseProof(r, code, why)
+	} else {
+		p.engine.ServeHTTP(a, r)
+		a.mend(r, n)
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(a.body.Len()))
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body.Bytes())

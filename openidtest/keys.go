@@ -31,6 +31,7 @@ type keyring struct {
 	mu         sync.Mutex
 	generation int
 	hasRSA     bool
+	encryption goidc.JSONWebKey // decrypts request objects
 	current    []goidc.JSONWebKey
 	previous   []goidc.JSONWebKey // the public halves
 }
@@ -50,6 +51,13 @@ func (k *keyring) rotate() error {
 		return err
 	}
 	fresh := []goidc.JSONWebKey{k.key(goidc.ES256, ec), k.key(jose.EdDSA, ed)}
+	if k.encryption.Key == nil { // it is not rotated: what was encrypted for it may still be under way
+		pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return err
+		}
+		k.encryption = goidc.JSONWebKey{KeyID: "requests", Use: "enc", Key: pair}
+	}
 	if k.hasRSA {
 		pair, err := newRSAKey()
 		if err != nil {
@@ -71,9 +79,9 @@ func (k *keyring) key(alg goidc.SignatureAlgorithm, key any) goidc.JSONWebKey {
 	return goidc.JSONWebKey{KeyID: kid, Algorithm: string(alg), Use: "sig", Key: key}
 }
 
-// need makes the keys for alg when they are not there yet.
-func (k *keyring) need(alg goidc.SignatureAlgorithm) error {
-	if alg != goidc.RS256 && alg != goidc.PS256 {
+// need makes the keys for algs when they are not there yet.
+func (k *keyring) need(algs ...goidc.SignatureAlgorithm) error {
+	if !slices.Contains(algs, goidc.RS256) && !slices.Contains(algs, goidc.PS256) {
 		return nil
 	}
 	k.mu.Lock()
@@ -94,7 +102,7 @@ func (k *keyring) need(alg goidc.SignatureAlgorithm) error {
 func (k *keyring) all() []goidc.JSONWebKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.Concat(k.current, k.previous)
+	return slices.Concat(k.current, k.previous, []goidc.JSONWebKey{k.encryption})
 }
 
 // signingKeys is asked by the engine for every signature and for every answer of the JWKS endpoint. An HS256 signature is

@@ -81,6 +81,7 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 	}
 	p.rememberConsent(id, consent)
 	as.Subject, as.Username, as.GrantedScopes = l.user.Subject, l.user.Username, as.Scopes
+	as.GrantedResources, as.GrantedAuthDetails = as.Resources, as.AuthDetails
 	as.Store[storedAuthTime] = l.at.Unix()
 	return goidc.StatusSuccess, nil
 }

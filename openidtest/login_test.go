@@ -109,7 +109,6 @@ func TestAuthorizationRequestThatMustNotRedirect(t *testing.T) {
 		"another scheme":                           {"redirect_uri": {"https://127.0.0.1/callback"}},
 		"another host that begins with a loopback": {"redirect_uri": {"http://127.0.0.1.example/callback"}},
 		"no redirect URI":                          {"redirect_uri": {""}},
-		"a response mode that is not supported":    {"response_mode": {"jwt"}},
 	} {
 		t.Run(lie, func(t *testing.T) {
 			got := newBrowser(t, op).open(app.authorizationURL(params))

@@ -25,6 +25,13 @@ type Config struct {
 	Clients []Client // more with [Provider.AddClient], or by dynamic registration
 	Scopes  []string // known in addition to openid, profile, email, phone, address and offline_access
 
+	// AuthorizationDetails are the types that clients may ask for (RFC 9396); Resources the APIs that tokens may be for (RFC 8707).
+	AuthorizationDetails, Resources []string
+
+	// DPoPNonces asks for a nonce with every DPoP proof, and has another for the token endpoint than for UserInfo (RFC 9449,
+	// sections 8 and 9). A nonce is good for one proof.
+	DPoPNonces bool
+
 	// AutoApprove is the username of the user who logs in and agrees to everything at once, without pages. When empty,
 	// the pages are shown. A request with prompt=none still fails until that user has logged in with the same cookies.
 	AutoApprove string
@@ -47,7 +54,8 @@ type TB interface {
 // Provider is a running OpenID Provider. Its methods may be used at the same time.
 type Provider struct {
 	issuer, cookieName                   string
-	scopes                               []string
+	scopes, details, resources           []string
+	nonces                               *nonces // nil: none are asked for
 	users                                []User
 	demoUsers                            bool
 	accessTokenLifetime, idTokenLifetime time.Duration
@@ -85,12 +93,17 @@ func New(tb TB, cfg Config) *Provider {
 func Start(cfg Config) (*Provider, error) {
 	p := &Provider{
 		scopes:              slices.Concat(standardScopes, cfg.Scopes),
+		details:             slices.Clone(cfg.AuthorizationDetails),
+		resources:           slices.Clone(cfg.Resources),
 		demoUsers:           len(cfg.Users) == 0,
 		accessTokenLifetime: cmp.Or(cfg.AccessTokenLifetime, defaultLifetime),
 		idTokenLifetime:     cmp.Or(cfg.IDTokenLifetime, defaultLifetime),
 		log:                 cfg.Log,
 		autoApprove:         cfg.AutoApprove,
 		served:              make(chan struct{}),
+	}
+	if cfg.DPoPNonces {
+		p.nonces = new(nonces)
 	}
 	if p.log == nil {
 		p.log = func(string, ...any) {}

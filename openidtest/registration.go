@@ -79,5 +79,5 @@ func (p *Provider) register(ctx context.Context, _ string, m *goidc.ClientMeta) 
 	for _, name := range []string{"client_secret", "client_id_issued_at", "registration_access_token", "registration_client_uri"} {
 		delete(m.CustomAttributes, name) // an update sends them back, and they would overwrite those of the answer
 	}
-	return p.keys.need(m.IDTokenSigAlg)
+	return p.keys.need(m.IDTokenSigAlg, m.UserInfoSigAlg, m.JARMSigAlg)
 }

@@ -120,7 +120,16 @@ func (s *storage) SaveSession(_ context.Context, as *goidc.AuthnSession) error {
 	}
 	kept := *as
 	kept.Store = maps.Clone(as.Store)
-	return s.requests.put(as.ID, kept)
+	var aliases []string
+	if as.PushedAuthReqID != "" {
+		aliases = append(aliases, "pushed:"+as.PushedAuthReqID)
+	}
+	return s.requests.update(as.ID, aliases, func(*goidc.AuthnSession) (goidc.AuthnSession, error) { return kept, nil })
+}
+
+// SessionByPushedAuthReqID implements the engine's PARManager.
+func (s *storage) SessionByPushedAuthReqID(ctx context.Context, id string) (*goidc.AuthnSession, error) {
+	return s.Session(ctx, "pushed:"+id)
 }
 
 // Session implements the engine's AuthManager.
