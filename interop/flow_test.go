@@ -15,13 +15,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/openid-client/openid"
@@ -138,8 +141,9 @@ var flows = []flow{
 	{name: "JAR", register: map[string]any{"request_object_signing_alg": "ES256"}, config: signedRequests},
 	{name: "JAR, encrypted", register: map[string]any{"request_object_signing_alg": "ES256", "request_object_encryption_alg": "ECDH-ES+A256KW", "request_object_encryption_enc": "A256GCM"},
 		config: sealedRequests},
-	{name: "JAR by request_uri", config: signedRequests, refusals: map[string]string{
-		"oidc-provider": "takes no request_uri that it did not issue", "openidtest": "fetches nothing"}},
+	{name: "JAR by request_uri", register: map[string]any{"request_object_signing_alg": "ES256", "request_uris": []string{publishing()}},
+		config:   all(signedRequests, func(_ *testing.T, cfg *openid.Config, _ openid.Secret) { cfg.RequestObject.Publish = publish }),
+		refusals: map[string]string{"oidc-provider": "takes no request_uri that it did not issue"}},
 	{name: "PAR and JAR", register: map[string]any{"request_object_signing_alg": "ES256"}, config: all(pushing, signedRequests)},
 	{name: "DPoP", register: map[string]any{"dpop_bound_access_tokens": true}, config: bound, check: isBound},
 	{name: "DPoP with nonces", register: map[string]any{"dpop_bound_access_tokens": true, "dpop_nonce": true}, config: bound, check: isBound},
@@ -216,6 +220,21 @@ var flows = []flow{
 		config: func(_ *testing.T, cfg *openid.Config, s openid.Secret) {
 			cfg.Auth, cfg.Certificate = byKey(s), clientCertificate("fapi", false)
 		}},
+}
+
+// published is the request object that the client hosts at the moment.
+var published atomic.Pointer[string]
+
+var publishing = sync.OnceValue(func() string {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/oauth-authz-req+jwt")
+		_, _ = io.WriteString(w, *published.Load())
+	})).URL + "/request"
+})
+
+func publish(_ context.Context, object string) (string, error) {
+	published.Store(&object)
+	return publishing() + "?id=1", nil
 }
 
 var selfSigned = sync.OnceValue(func() *tls.Certificate { return clientCertificate("nobody vouches", true) })

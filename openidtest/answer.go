@@ -33,7 +33,8 @@ func (a *answer) mend(r *http.Request, n *note) {
 	case failed:
 		a.mendError(r, n, doc, code)
 	case r.URL.Path == "/.well-known/openid-configuration":
-		doc["request_uri_parameter_supported"] = false // the engine leaves false out, but the default is true
+		doc["request_uri_parameter_supported"] = true
+		doc["require_request_uri_registration"] = true
 		doc["prompt_values_supported"] = []string{"none", "login", "consent", "select_account"}
 	default:
 		return

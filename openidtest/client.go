@@ -38,6 +38,10 @@ type Client struct {
 	// ResponseTypes are "code", when empty, and those that bring an ID Token, or with "token" an access token, through the browser.
 	ResponseTypes []string
 
+	// RequestURIs are where the client hosts request objects (RFC 9101, section 5.2), without the query that tells one from another. Only
+	// loopback addresses are fetched.
+	RequestURIs []string
+
 	// Metadata are further members of a registration (RFC 7591), by their names: "id_token_encrypted_response_alg",
 	// "userinfo_signed_response_alg", "authorization_signed_response_alg", "dpop_bound_access_tokens" and so on.
 	Metadata map[string]any
@@ -89,6 +93,7 @@ func (p *Provider) makeClient(c Client) (goidc.Client, error) {
 	}
 	made.Name, made.ApplicationType, made.RedirectURIs, made.PostLogoutRedirectURIs = said.Name, said.ApplicationType, said.RedirectURIs, said.PostLogoutRedirectURIs
 	made.ResponseTypes, made.TokenAuthnMethod, made.IDTokenSigAlg, made.ScopeIDs = said.ResponseTypes, said.TokenAuthnMethod, said.IDTokenSigAlg, said.ScopeIDs
+	made.RequestURIs = slices.Clone(c.RequestURIs)
 	for _, rt := range c.ResponseTypes {
 		made.ResponseTypes = append(made.ResponseTypes, goidc.ResponseType(rt))
 	}
@@ -212,6 +217,9 @@ func (r registrar) Client(ctx context.Context, id string) (*goidc.Client, error)
 	native := c.ApplicationType == goidc.ApplicationTypeNative
 	c.RedirectURIs = withAnyPort(c.RedirectURIs, n.redirectURI, native)
 	c.PostLogoutRedirectURIs = withAnyPort(c.PostLogoutRedirectURIs, n.postLogoutRedirectURI, native)
+	if n.requestURI != "" && r.mayFetch(id, n.requestURI) {
+		c.RequestURIs = append(slices.Clip(c.RequestURIs), n.requestURI) // with its query
+	}
 	c.ApplicationType = goidc.ApplicationTypeWeb // or the engine would strip the port once more
 	if c.JWKS != nil {
 		c.JWKS = &goidc.JSONWebKeySet{Keys: withEncryptionAlgs(&c, withAlgs(c.JWKS.Keys))}

@@ -49,6 +49,16 @@ func (p *Provider) authorizationCode(ctx context.Context) string {
 	return n.code
 }
 
+// mayFetch: the engine fetches first and asks then whether the client registered the address. What it pushed is no address.
+func (p *Provider) mayFetch(id, uri string) bool {
+	if uri == "" || strings.HasPrefix(uri, "urn:") {
+		return true
+	}
+	c, err := p.client(id)
+	base, _, _ := strings.Cut(uri, "?")
+	return err == nil && slices.Contains(c.RequestURIs, base)
+}
+
 // spareChallenge: the engine asks public clients for PKCE also where there is no code to protect.
 func spareChallenge(r *http.Request) {
 	rt := r.Form.Get("response_type")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,7 +19,9 @@ type app struct {
 	origin   string // scheme and host
 	base     string // path prefix: "" or "/break/NAME"
 	client   *openid.Client
+	ask      openid.AuthorizationRequest // without the scope
 	sessions sessions
+	hosted   *hosted
 }
 
 // The steps of the application, by which its timeline is divided.
@@ -46,7 +49,9 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 	s := a.sessions.open(w, r)
 	defer s.mu.Unlock()
 	s.timeline.clear()
-	to, pending, err := a.client.Authorize(s.timeline.during(r.Context(), stepLogin), openid.AuthorizationRequest{Scope: scope})
+	ask := a.ask
+	ask.Scope = scope
+	to, pending, err := a.client.Authorize(s.timeline.during(r.Context(), stepLogin), ask)
 	if err != nil {
 		a.done(w, r, s, stepLogin, err)
 		return
@@ -64,10 +69,12 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 		a.done(w, r, s, stepCallback, err)
 		return
 	}
-	info, err := a.client.UserInfo(s.timeline.during(r.Context(), stepUserInfo), tokens)
-	if err != nil {
-		a.done(w, r, s, stepUserInfo, err)
-		return
+	var info *openid.UserInfo
+	if !tokens.AccessToken.IsEmpty() {
+		if info, err = a.client.UserInfo(s.timeline.during(r.Context(), stepUserInfo), tokens); err != nil {
+			a.done(w, r, s, stepUserInfo, err)
+			return
+		}
 	}
 	s.login = &login{tokens: tokens, info: info}
 	a.sessions.renew(w, s)
@@ -140,7 +147,11 @@ func (a *app) keep(w http.ResponseWriter, path, to string, pending openid.Transa
 	if err != nil {
 		return // the callback will say that nothing is pending
 	}
-	setCookie(w, a.pendingPrefix()+u.Query().Get("state"), string(pending), a.base+path, pendingLifetime)
+	state := u.Query().Get("state")
+	if state == "" { // it is inside what the address refers to
+		state = rand.Text()
+	}
+	setCookie(w, a.pendingPrefix()+state, string(pending), a.base+path, pendingLifetime)
 }
 
 // pending returns all transactions that the browser brought, and makes it forget the one that is answered now.

@@ -107,9 +107,19 @@ type tokenView struct {
 
 func (l *login) facts(now time.Time) []tokenView {
 	t := l.tokens
+	idToken := tokenView{Name: "ID Token", Kind: "signed JWT", Fingerprint: fingerprint(t.IDToken.Raw()), Expiry: moment(t.IDToken.Expiry(), now)}
+	if t.AccessToken.IsEmpty() {
+		return []tokenView{idToken}
+	}
 	facts := []tokenView{{Name: "Access token", Kind: t.Type, Fingerprint: fingerprint(t.AccessToken), Expiry: moment(t.Expiry, now), Scope: t.Scope}}
 	if t.Expiry.IsZero() {
 		facts[0].Expiry = "not said"
+	}
+	if thumbprint := t.DPoPThumbprint(); thumbprint != "" {
+		facts[0].Note = "bound to the key " + thumbprint
+	}
+	for _, d := range t.AuthorizationDetails {
+		facts[0].Note = strings.TrimPrefix(facts[0].Note+", granted "+d.Type+" "+strings.Join(d.Actions, " "), ", ")
 	}
 	if !t.RefreshToken.IsEmpty() {
 		note := "not used yet"
@@ -121,7 +131,7 @@ func (l *login) facts(now time.Time) []tokenView {
 		}
 		facts = append(facts, tokenView{Name: "Refresh token", Kind: "opaque", Fingerprint: fingerprint(t.RefreshToken), Note: note})
 	}
-	return append(facts, tokenView{Name: "ID Token", Kind: "signed JWT", Fingerprint: fingerprint(t.IDToken.Raw()), Expiry: moment(t.IDToken.Expiry(), now)})
+	return append(facts, idToken)
 }
 
 // fingerprint is a little of a token's hash: enough to see that it changed, far too little to find it.

@@ -14,6 +14,7 @@ type reportJSON struct {
 	Application string          `json:"application"`
 	User        string          `json:"user"`
 	Lie         *lieJSON        `json:"lie,omitempty"`
+	Flow        *flowJSON       `json:"flow,omitempty"`
 	Steps       []stepJSON      `json:"steps"`
 	Events      []eventJSON     `json:"events"`
 	Claims      json.RawMessage `json:"claims,omitempty"`
@@ -28,6 +29,15 @@ type lieJSON struct {
 	Document  string `json:"document"`
 	Check     string `json:"check"`
 }
+
+type flowJSON struct {
+	Name   string `json:"name"`
+	Shows  string `json:"shows"`
+	Played bool   `json:"played"`
+	Cannot string `json:"cannot,omitempty"`
+}
+
+func (f *flow) json() *flowJSON { return &flowJSON{f.name, f.shows, f.cannot == "", f.cannot} }
 
 type stepJSON struct {
 	Name    string    `json:"name"`
@@ -67,11 +77,16 @@ type resultJSON struct {
 
 func (l *lie) json() *lieJSON { return &lieJSON{l.name, l.falsifies, l.document, l.check} }
 
-func (rep *report) writeJSON(w io.Writer) error {
+func (rep *report) writeJSON(w io.Writer) error { return writeJSON(w, rep.json()) }
+
+func (rep *report) json() reportJSON {
 	doc := reportJSON{Issuer: rep.issuer, Application: rep.application, User: rep.user.Username, Steps: []stepJSON{}, Events: []eventJSON{},
 		Result: resultJSON{OK: rep.failure == nil, Rotated: rep.rotated}}
 	if rep.lie != nil {
 		doc.Lie = rep.lie.json()
+	}
+	if rep.flow != nil {
+		doc.Flow = rep.flow.json()
 	}
 	for _, s := range rep.steps {
 		one := stepJSON{Name: s.name, OK: s.err == nil, Browser: []hopJSON{}}
@@ -89,10 +104,13 @@ func (rep *report) writeJSON(w io.Writer) error {
 		doc.Events = append(doc.Events, eventOf(e))
 	}
 	if rep.login != nil {
-		doc.Claims, doc.UserInfo = rep.login.tokens.IDToken.Payload(), rep.login.info.Payload()
+		doc.Claims = rep.login.tokens.IDToken.Payload()
+		if rep.login.info != nil {
+			doc.UserInfo = rep.login.info.Payload()
+		}
 		doc.Tokens = rep.login.facts(rep.at)
 	}
-	return writeJSON(w, doc)
+	return doc
 }
 
 func eventOf(e entry) eventJSON {

@@ -35,7 +35,7 @@ type stage struct {
 // openStage starts both. Port 0 is any free one.
 func openStage(port, providerPort int) (*stage, error) {
 	users := openidtest.DemoUsers()
-	provider, err := openidtest.Start(openidtest.Config{Addr: loopback(providerPort)})
+	provider, err := openidtest.Start(openidtest.Config{Addr: loopback(providerPort), DPoPNonces: true, AuthorizationDetails: []string{paymentType}})
 	if err != nil {
 		return nil, onPort("--provider-port", providerPort, err)
 	}
@@ -92,7 +92,24 @@ func (st *stage) handler() (http.Handler, error) {
 	if err := st.provider.AddClient(registration); err != nil {
 		return nil, err
 	}
-	return st.secure(http.NewCrossOriginProtection().Handler(mux)), nil
+	protection := http.NewCrossOriginProtection()
+	keys, err := newFlowKeys()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range playable() {
+		a, err := st.newFlowApp(f, keys)
+		if err != nil {
+			return nil, err
+		}
+		st.apps[a.name] = a
+		st.route(mux, a, nil)
+		// A response in a POST comes from the provider's page; its state is the protection.
+		mux.HandleFunc("POST "+a.base+"/callback", a.callback)
+		mux.HandleFunc("GET "+a.base+"/request", a.hosted.serve)
+		protection.AddInsecureBypassPattern("POST " + a.base + "/callback")
+	}
+	return st.secure(protection.Handler(mux)), nil
 }
 
 func (st *stage) newApp(l *lie, secret string) (*app, error) {

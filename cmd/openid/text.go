@@ -38,6 +38,9 @@ func (rep *report) writeText(w io.Writer, color bool) error {
 	marks := map[string]string{markGo: paint("2", markGo), markGood: paint("32", markGood), markBad: paint("31;1", markBad)}
 
 	fmt.Fprintf(b, "%s logs in.\n\n  provider      %s\n  application   %s\n", rep.user.Username, rep.issuer, rep.application)
+	if rep.flow != nil {
+		fmt.Fprintf(b, "  flow          %s: %s\n", rep.flow.name, rep.flow.shows)
+	}
 	if rep.lie != nil {
 		fmt.Fprintf(b, "  attacker      %s\n", rep.lie.falsifies)
 	}
@@ -122,8 +125,10 @@ func (rep *report) writeFacts(w io.Writer, paint func(code, s string) string) {
 	}
 	heading("Verified claims")
 	table(claims(rep.login.tokens.IDToken, rep.at))
-	heading("UserInfo")
-	table(claims(rep.login.info, rep.at))
+	if rep.login.info != nil {
+		heading("UserInfo")
+		table(claims(rep.login.info, rep.at))
+	}
 	heading("Tokens")
 	var facts []claim
 	for _, t := range rep.login.facts(rep.at) {
@@ -146,6 +151,8 @@ func (rep *report) verdict() string {
 	switch {
 	case rep.failure == nil && rep.lie != nil:
 		return fmt.Sprintf("The lie %q was believed: every step was taken.", rep.lie.name)
+	case rep.failure == nil && rep.flow != nil && rep.flow.noTokens:
+		return "Every step was taken: logged in, logged out."
 	case rep.failure == nil && rep.rotated:
 		return "Every step was taken: logged in, refreshed (the refresh token rotated), logged out."
 	case rep.failure == nil:

@@ -53,6 +53,7 @@ type reply struct {
 	status   int
 	location *url.URL // nil: a page
 	page     *html.Node
+	leaving  *form // of the page, if it takes the browser to the application
 }
 
 func (u *userAgent) get(ctx context.Context, address string) (*reply, error) {
@@ -61,6 +62,9 @@ func (u *userAgent) get(ctx context.Context, address string) (*reply, error) {
 
 // next goes where a reply sends the browser.
 func (u *userAgent) next(ctx context.Context, r *reply) (*reply, error) {
+	if r.leaving != nil {
+		return u.submit(ctx, r, r.leaving)
+	}
 	return u.open(ctx, r.location.String(), "follows")
 }
 
@@ -113,6 +117,10 @@ func (u *userAgent) follow(ctx context.Context, r *reply, home string) (*reply, 
 			f := findForm(r.page, "")
 			if f == nil {
 				return nil, fmt.Errorf("%s shows a page without a form (status %d): %s", r.at.Host, r.status, title(r.page))
+			}
+			if to, err := r.at.Parse(f.action); err == nil && isAt(to, home) {
+				r.leaving = f
+				return r, nil
 			}
 			if f.has("password") {
 				if asked != "" {
