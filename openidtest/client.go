@@ -217,9 +217,6 @@ func (r registrar) Client(ctx context.Context, id string) (*goidc.Client, error)
 	native := c.ApplicationType == goidc.ApplicationTypeNative
 	c.RedirectURIs = withAnyPort(c.RedirectURIs, n.redirectURI, native)
 	c.PostLogoutRedirectURIs = withAnyPort(c.PostLogoutRedirectURIs, n.postLogoutRedirectURI, native)
-	if n.requestURI != "" && r.mayFetch(id, n.requestURI) {
-		c.RequestURIs = append(slices.Clip(c.RequestURIs), n.requestURI) // with its query
-	}
 	c.ApplicationType = goidc.ApplicationTypeWeb // or the engine would strip the port once more
 	if c.JWKS != nil {
 		c.JWKS = &goidc.JSONWebKeySet{Keys: withEncryptionAlgs(&c, withAlgs(c.JWKS.Keys))}

@@ -58,7 +58,6 @@ func (p *Provider) newEngine() (http.Handler, error) {
 		// requests
 		provider.WithPAR(&p.store),
 		provider.WithJAR(requestAlgs[0], requestAlgs[1:]...),
-		provider.WithJARByReference(),
 		provider.WithJAREncryption(encryptionAlgs[0], encryptionAlgs[1:]...),
 		provider.WithJARContentEncryptionAlgs(encodings[0], encodings[1:]...),
 		provider.WithClaimsParameter(),

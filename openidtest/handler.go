@@ -21,7 +21,6 @@ type note struct {
 	redirectURI           string        // of an authorization request
 	postLogoutRedirectURI string        // of a logout request
 	accessToken, code     string        // just made
-	requestURI            string        // of an authorization request, if the client hosts the request object
 	tokenRequest          bool
 	registration          bool
 	registered            registration
@@ -56,8 +55,8 @@ func (p *Provider) handle(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		n.redirectURI, n.postLogoutRedirectURI = r.Form.Get("redirect_uri"), r.Form.Get("post_logout_redirect_uri")
-		if n.requestURI = r.Form.Get("request_uri"); !p.mayFetch(r.Form.Get("client_id"), n.requestURI) {
-			_ = p.show(w, page{Kind: pageMessage, Status: http.StatusBadRequest, Title: "This does not work", Error: "invalid_request_uri: the client has not registered this request_uri"})
+		if err := p.resolveRequest(r); err != nil {
+			_ = p.show(w, page{Kind: pageMessage, Status: http.StatusBadRequest, Title: "This does not work", Error: "invalid_request_uri: " + err.Error()})
 			return
 		}
 		p.freshenHint(r)

@@ -113,7 +113,7 @@ func TestMetadata(t *testing.T) {
 			"issuer":                           op.Issuer(),
 			"code_challenge_methods_supported": "[S256]",
 			"authorization_response_iss_parameter_supported": "true",
-			"request_uri_parameter_supported":                "false",
+			"request_uri_parameter_supported":                "true",
 			"id_token_signing_alg_values_supported":          "[ES256 RS256 PS256 EdDSA HS256]",
 			"token_endpoint_auth_methods_supported":          "[none client_secret_basic client_secret_post client_secret_jwt private_key_jwt]",
 		} {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -49,14 +52,42 @@ func (p *Provider) authorizationCode(ctx context.Context) string {
 	return n.code
 }
 
-// mayFetch: the engine fetches first and asks then whether the client registered the address. What it pushed is no address.
-func (p *Provider) mayFetch(id, uri string) bool {
-	if uri == "" || strings.HasPrefix(uri, "urn:") {
-		return true
+const maxRequestObject = 64 << 10
+
+// resolveRequest puts the request object that the client hosts into the place of its address, if the client registered that. The engine
+// would fetch first and ask then, and only over https.
+func (p *Provider) resolveRequest(r *http.Request) error {
+	uri := r.Form.Get("request_uri")
+	if r.Method != http.MethodGet || uri == "" || strings.HasPrefix(uri, "urn:") { // what was pushed is no address
+		return nil
 	}
-	c, err := p.client(id)
+	c, err := p.client(r.Form.Get("client_id"))
 	base, _, _ := strings.Cut(uri, "?")
-	return err == nil && slices.Contains(c.RequestURIs, base)
+	if err != nil || !slices.Contains(c.RequestURIs, base) {
+		return errors.New("the client has not registered this request_uri")
+	}
+	get, err := http.NewRequestWithContext(r.Context(), http.MethodGet, uri, nil)
+	if err != nil {
+		return err
+	}
+	res, err := outbound.Do(get)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	object, err := io.ReadAll(io.LimitReader(res.Body, maxRequestObject))
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("the client answered with status %d", res.StatusCode)
+	}
+	if err != nil {
+		return err
+	}
+	q := r.URL.Query()
+	q.Del("request_uri")
+	q.Set("request", string(object))
+	r.URL.RawQuery = q.Encode()
+	r.Form = nil
+	return r.ParseForm()
 }
 
 // spareChallenge: the engine asks public clients for PKCE also where there is no code to protect.

@@ -133,7 +133,7 @@ func TestMistakesInTheArguments(t *testing.T) {
 		{"an empty lie", "demo --once --lie=", `there is no lie ""`},
 		{"a lie without --once", "demo --lie id-token-aud", "--once"},
 		{"an unknown output", "demo --once --output yaml", `got "yaml"`},
-		{"output of a server", "demo --output json", "--once or --lies"},
+		{"output of a server", "demo --output json", "--once, --lies or --flows"},
 		{"lies and once", "demo --lies --once", "--lies only lists"},
 		{"a command that is a flag", "--version", "unknown flag: --version; see openid --help"},
 		{"a flag with a letter too many", "demo --oncee", "unknown flag: --oncee; see openid demo --help"},
