@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/openid-client/openid"
@@ -286,7 +287,10 @@ func (op server) browse(url string) *http.Request {
 		log.Fatal(err)
 	}
 	defer answer.Body.Close()
-	return httptest.NewRequest("GET", answer.Header.Get("Location"), nil)
+	address, fragment, _ := strings.Cut(answer.Header.Get("Location"), "#")
+	r := httptest.NewRequest("GET", address, nil)
+	r.URL.Fragment = fragment // which only a browser sees
+	return r
 }
 
 // phone logs a user in on a phone.

@@ -76,9 +76,9 @@ func (p *Provider) AddClient(c Client) error {
 func (p *Provider) makeClient(c Client) (goidc.Client, error) {
 	var more goidc.ClientMeta
 	if raw, err := json.Marshal(c.Metadata); err != nil {
-		return goidc.Client{}, fmt.Errorf("Metadata: %w", err)
+		return goidc.Client{}, fmt.Errorf("the Metadata: %w", err)
 	} else if err := json.Unmarshal(raw, &more); err != nil {
-		return goidc.Client{}, fmt.Errorf("Metadata: %w", err)
+		return goidc.Client{}, fmt.Errorf("the Metadata: %w", err)
 	}
 	made := goidc.Client{ID: c.ID, Secret: c.Secret, ClientMeta: more}
 	said := goidc.ClientMeta{

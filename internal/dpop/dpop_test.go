@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"math/big"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -38,14 +37,15 @@ func part(t testing.TB, compact string, i int) string {
 
 // rfc9449Key is the key of RFC 9449 §4.1, whose thumbprint stands in §6.1.
 func rfc9449Key(t testing.TB) crypto.Signer {
-	number := func(s string) *big.Int {
-		b, err := base64.RawURLEncoding.DecodeString(s)
+	point := []byte{4}
+	for _, coordinate := range []string{"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"} {
+		b, err := base64.RawURLEncoding.DecodeString(coordinate)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return new(big.Int).SetBytes(b)
+		point = append(point, b...)
 	}
-	return public{&ecdsa.PublicKey{Curve: elliptic.P256(), X: number("l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs"), Y: number("9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA")}}
+	return public{must(ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point))}
 }
 
 // public is the half of a key that a specification prints.

@@ -150,7 +150,10 @@ func verifyProof(jwk map[string]string, alg string, signed, signature []byte) (t
 		members = []string{"crv", "kty", "x", "y"}
 		curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[jwk["crv"]]
 		if curve != nil && hashOf(alg) != 0 && len(signature)%2 == 0 {
-			key := &ecdsa.PublicKey{Curve: curve, X: new(big.Int).SetBytes(number("x")), Y: new(big.Int).SetBytes(number("y"))}
+			key, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, number("x"), number("y")))
+			if err != nil {
+				return "", err
+			}
 			half := len(signature) / 2
 			good = ecdsa.Verify(key, digest(hashOf(alg), signed), new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:]))
 		}
