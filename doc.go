@@ -9,7 +9,10 @@
 // To keep a login fresh: [Client.Refresh]. To learn more about the user: [Client.UserInfo]. To log out at the server too:
 // [Client.LogoutURL] and [Client.LogoutCallback].
 //
-// To call an API as a service: [Client.Tokens] with [ClientCredentials].
+// To call an API as a service: [Client.Tokens] with [ClientCredentials]. To present a token to an API: [Client.HTTPClient].
+//
+// What a server wants beside the plain flow stands in [Config]: DPoP, Certificate, RequestObject, PushAuthorizationRequests, Decrypter; what a
+// login wants stands in [AuthorizationRequest].
 //
 // To verify an ID Token that came on another way: [Client.VerifyIDToken].
 //

@@ -1,7 +1,9 @@
 package openid_test
 
 import (
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -31,9 +33,44 @@ func TestREADME(t *testing.T) {
 			t.Errorf("the README does not show %q", command)
 		}
 	}
+	namedTestsExist(t, "README.md")
+	namedTestsExist(t, "docs/openid-client.md")
 	for _, picture := range regexp.MustCompile(`\]\((docs/[^)]+)\)|src(?:set)?="(docs/[^"]+)"`).FindAllStringSubmatch(string(readme), -1) {
 		if _, err := os.Stat(picture[1] + picture[2]); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// namedTestsExist: what a page claims is shown by a test that is there.
+func namedTestsExist(t *testing.T, page string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() == "node_modules" {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			code, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)\w+)\(`).FindAllSubmatch(code, -1) {
+				all[string(m[1])] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile("`((?:Test|Example|Fuzz)\\w+)`").FindAllStringSubmatch(string(text), -1) {
+		if !all[name[1]] {
+			t.Errorf("%s names %s, and there is no such test", page, name[1])
 		}
 	}
 }
