@@ -105,20 +105,20 @@ func (c *Client) Authorize(ctx context.Context, r AuthorizationRequest) (string,
 		return "", "", err
 	}
 	d := &requestSupport{c: c, meta: s.meta}
-	var key *dpopKey
+	var key proofKey
 	if c.cfg.DPoP.enabled() && t.code() {
-		if key, err = c.cfg.DPoP.fresh(); err != nil {
+		if key, err = c.cfg.DPoP.keys.fresh(); err != nil {
 			return "", "", err
 		}
-		t.dpop, d.proofAlg = key.record(), key.prover.Algorithm()
+		t.dpop, d.proofAlg = key.record(), key.algorithm()
 	}
 	if err := judge(ctx, c, c.rows.request, d); err != nil {
 		return "", "", err
 	}
-	params := c.parameters(&r, t, d.s256() && t.code(), key)
+	params := c.parameters(&r, t, d.s256() && t.code())
 	pushed := c.cfg.PushAuthorizationRequests || s.meta.RequirePushedAuthorizationRequests
 	if c.requests != nil {
-		if params, err = c.packRequest(ctx, s, params, pushed); err != nil {
+		if params, err = c.requests.encode(ctx, c, s, params, pushed); err != nil {
 			return "", "", err
 		}
 	}
@@ -140,7 +140,7 @@ func (c *Client) Authorize(ctx context.Context, r AuthorizationRequest) (string,
 }
 
 // parameters puts the request into the form of RFC 6749 section 4.1.1, and what is to be remembered of it into t.
-func (c *Client) parameters(r *AuthorizationRequest, t *transaction, pkce bool, key *dpopKey) url.Values {
+func (c *Client) parameters(r *AuthorizationRequest, t *transaction, pkce bool) url.Values {
 	q := maps.Clone(r.Extra)
 	if q == nil {
 		q = url.Values{}
@@ -172,7 +172,7 @@ func (c *Client) parameters(r *AuthorizationRequest, t *transaction, pkce bool, 
 	set("redirect_uri", t.redirectURI)
 	set("state", t.state)
 	set("scope", t.scope)
-	set("dpop_jkt", key.thumbprint())
+	set("dpop_jkt", recordedThumbprint(t.dpop))
 	if slices.Contains(r.Scope, "openid") {
 		t.nonce = random()
 		set("nonce", t.nonce)
@@ -337,7 +337,7 @@ var requestChecks = []check[*requestSupport]{
 		}},
 	{"require_signed_request_object", "RFC 9101 §10.5",
 		func(_ context.Context, d *requestSupport) bool {
-			return !d.meta.RequireSignedRequestObject || d.c.cfg.RequestObject != nil && !d.c.cfg.RequestObject.InsecureUnsigned
+			return !d.meta.RequireSignedRequestObject || d.c.requests != nil && d.c.requests.signs()
 		},
 		func(d *requestSupport) (string, string) {
 			if d.meta.RequireSignedRequestObject {

@@ -58,8 +58,8 @@ type Config struct {
 	DPoP DPoP
 	// Decrypter decrypts ID Tokens, UserInfo and authorization responses that the server encrypts for this client; package jwe makes one.
 	Decrypter Decrypter
-	// RequestObject makes every authorization request a signed JWT (RFC 9101); nil: plain parameters.
-	RequestObject *RequestObject
+	// RequestObject makes every authorization request a signed JWT (RFC 9101): a *[RequestObject]; nil: plain parameters.
+	RequestObject RequestEncoding
 	// PushAuthorizationRequests sends authorization requests to the server first also where it does not require that (RFC 9126).
 	PushAuthorizationRequests bool
 	// DetachedSignature demands that the authorization response is signed: by the ID Token of a hybrid response, which then has to vouch for
@@ -118,7 +118,7 @@ type Client struct {
 	used      usedTransactions
 	headers   verifiedHeaders
 	nonces    dpop.Nonces
-	requests  *requestSigner // nil: plain parameters
+	requests  requestEncoder // nil: plain parameters
 
 	rows tables
 }
@@ -175,22 +175,18 @@ func New(cfg Config) (*Client, error) {
 	if _, ok := cfg.Auth.(tlsClientAuth); ok && cfg.Certificate == nil {
 		mistake("Certificate", "a certificate, which Auth TLSClientAuth() presents", "nil")
 	}
-	if expected, got := cfg.DPoP.mistake(); expected != "" {
-		mistake("DPoP", expected, got)
+	if cfg.DPoP.enabled() {
+		if expected, got := cfg.DPoP.keys.mistake(); expected != "" {
+			mistake("DPoP", expected, got)
+		}
 	}
 	if d, ok := cfg.Decrypter.(interface{ Err() error }); ok && d.Err() != nil {
 		mistake("Decrypter", "keys that can decrypt", d.Err().Error())
 	}
-	if o := cfg.RequestObject; o != nil {
-		if expected, got := o.mistake(); expected != "" {
+	if cfg.RequestObject != nil {
+		var expected, got string
+		if c.requests, expected, got = cfg.RequestObject.encoder(&cfg); expected != "" {
 			mistake("RequestObject", expected, got)
-		} else if signer, err := o.signer(); err != nil {
-			mistake("RequestObject", "a key that can sign request objects", err.Error())
-		} else {
-			c.requests = signer
-		}
-		if o.Publish != nil && cfg.PushAuthorizationRequests {
-			mistake("RequestObject", "either RequestObject.Publish or PushAuthorizationRequests (RFC 9126 §2.1)", "both")
 		}
 	}
 

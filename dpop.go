@@ -11,13 +11,30 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/openid-client/openid/internal/dpop"
 )
 
 // DPoP says with which keys this client binds its tokens, so that a stolen token is of no use (RFC 9449). The zero value binds none.
-type DPoP struct{ v **dpopKeys }
+type DPoP struct{ keys proofKeys }
+
+// proofKeys and proofKey are interfaces so that signing is linked by those programs only that make keys: what makes one is in the
+// constructors, and nothing else refers to it.
+type proofKeys interface {
+	mistake() (expected, got string)
+	with(Signing) proofKeys
+	fresh() (proofKey, error)
+	restore(record string) (proofKey, error)
+	describe() string
+}
+
+// A proofKey is a key that tokens are bound to.
+type proofKey interface {
+	record() string
+	thumbprint() string
+	algorithm() string
+	prove(dpop.Claims) (string, error)
+}
 
 type dpopKeys struct {
 	current  *dpopKey // nil: a fresh one for each grant
@@ -31,23 +48,26 @@ type dpopKeys struct {
 // DPoPKey binds tokens to one key of this client, which may live in a KMS or an HSM. Tokens that are bound to an old key go on using that;
 // a client that has dropped it has to log its users in again.
 func DPoPKey(current crypto.Signer, old ...crypto.Signer) DPoP {
-	return newDPoP(&dpopKeys{signers: slices.Concat([]crypto.Signer{current}, old)})
+	return DPoP{newDPoPKeys(&dpopKeys{signers: slices.Concat([]crypto.Signer{current}, old)})}
 }
 
 // DPoPPerGrant makes a fresh ES256 key for each grant, so that nobody can tell from the keys which tokens belong to one client. Until the
 // callback it is sealed in the [Transaction], then it is part of the [Tokens].
-func DPoPPerGrant() DPoP { return newDPoP(&dpopKeys{perGrant: true}) }
+func DPoPPerGrant() DPoP { return DPoP{newDPoPKeys(&dpopKeys{perGrant: true})} }
 
 // With changes how proofs are made: another algorithm of the current key, or [Signing].Modify.
 func (d DPoP) With(how Signing) DPoP {
-	if !d.enabled() {
-		return d
+	if d.enabled() {
+		d.keys = d.keys.with(how)
 	}
-	k := *d.v
-	return newDPoP(&dpopKeys{signers: k.signers, perGrant: k.perGrant, how: how})
+	return d
 }
 
-func newDPoP(k *dpopKeys) DPoP {
+func (k *dpopKeys) with(how Signing) proofKeys {
+	return newDPoPKeys(&dpopKeys{signers: k.signers, perGrant: k.perGrant, how: how})
+}
+
+func newDPoPKeys(k *dpopKeys) *dpopKeys {
 	for i, signer := range k.signers {
 		algorithm := ""
 		if i == 0 {
@@ -58,18 +78,22 @@ func newDPoP(k *dpopKeys) DPoP {
 			k.err = err
 			break
 		}
-		k.known = append(k.known, &dpopKey{prover: prover})
+		k.known = append(k.known, &dpopKey{prover: prover, how: k.how})
 		k.current = k.known[0]
 	}
-	return DPoP{&k}
+	return k
 }
 
 // String says which kind of keys there are.
 func (d DPoP) String() string {
-	switch {
-	case !d.enabled():
+	if !d.enabled() {
 		return "no DPoP"
-	case (*d.v).perGrant:
+	}
+	return d.keys.describe()
+}
+
+func (k *dpopKeys) describe() string {
+	if k.perGrant {
 		return "DPoP with a key per grant"
 	}
 	return "DPoP with the client's key"
@@ -81,29 +105,28 @@ func (d DPoP) Format(f fmt.State, _ rune) { fmt.Fprint(f, d.String()) }
 // MarshalText shows what String says; JSON encoders and log/slog use it.
 func (d DPoP) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-func (d DPoP) enabled() bool { return d.v != nil }
+func (d DPoP) enabled() bool { return d.keys != nil }
 
-func (d DPoP) mistake() (expected, got string) {
+func (k *dpopKeys) mistake() (expected, got string) {
 	switch {
-	case !d.enabled():
-	case (*d.v).err != nil:
-		return "keys that can sign proofs", (*d.v).err.Error()
-	case (*d.v).perGrant && (*d.v).how.Algorithm != "" && (*d.v).how.Algorithm != "ES256":
-		return "ES256, which DPoPPerGrant makes keys for", quoted((*d.v).how.Algorithm)
+	case k.err != nil:
+		return "keys that can sign proofs", k.err.Error()
+	case k.perGrant && k.how.Algorithm != "" && k.how.Algorithm != "ES256":
+		return "ES256, which DPoPPerGrant makes keys for", quoted(k.how.Algorithm)
 	}
 	return "", ""
 }
 
-// A dpopKey is a key that tokens are bound to.
 type dpopKey struct {
 	prover  *dpop.Prover
+	how     Signing
 	private []byte // PKCS #8 of a key that was made for one grant; nil for the client's own
 }
 
 // fresh is the key for a new grant.
-func (d DPoP) fresh() (*dpopKey, error) {
-	if current := (*d.v).current; current != nil {
-		return current, nil
+func (k *dpopKeys) fresh() (proofKey, error) {
+	if k.current != nil {
+		return k.current, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -117,89 +140,76 @@ func (d DPoP) fresh() (*dpopKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openid: a DPoP key: %w", err)
 	}
-	return &dpopKey{prover, der}, nil
+	return &dpopKey{prover, k.how, der}, nil
 }
 
-// A key's record is what a transaction or tokens keep of it: its thumbprint, or the key itself where nobody else has it.
-const (
-	recordOfThumbprint = "t"
-	recordOfKey        = "k"
-)
+// thumbprintSize is that of a SHA-256 hash in base64url.
+const thumbprintSize = 43
 
-func (k *dpopKey) record() string {
-	switch {
-	case k == nil:
-		return ""
-	case k.private != nil:
-		return recordOfKey + string(k.private)
-	}
-	return recordOfThumbprint + k.prover.Thumbprint()
-}
+// A key's record is what a transaction or tokens keep of it: its thumbprint, and the key itself where nobody else has it.
+func (k *dpopKey) record() string { return k.prover.Thumbprint() + string(k.private) }
 
-// restore finds the key of a record, nil for the empty one.
-func (d DPoP) restore(record string) (*dpopKey, error) {
+func recordedThumbprint(record string) string { return record[:min(len(record), thumbprintSize)] }
+
+// restore finds the key of a record, nil for the empty one. Nothing is sent for tokens whose key is not there.
+func (d DPoP) restore(record string) (proofKey, error) {
 	if record == "" {
 		return nil, nil
 	}
-	if thumbprint, ok := strings.CutPrefix(record, recordOfThumbprint); ok {
-		if d.enabled() {
-			for _, k := range (*d.v).known {
-				if k.prover.Thumbprint() == thumbprint {
-					return k, nil
-				}
-			}
+	if d.enabled() {
+		if k, err := d.keys.restore(record); k != nil || err != nil {
+			return k, err
 		}
-		return nil, &VerificationError{Document: "tokens", Check: "DPoP key", Expected: "a key of Config.DPoP with the thumbprint " + quoted(thumbprint),
-			Got: d.String() + ", without it", Spec: "RFC 9449 §5"}
 	}
-	key, ok := parseKeyRecord(record)
-	if !ok {
-		return nil, errRecord
-	}
-	return key, nil
+	return nil, &VerificationError{Document: "tokens", Check: "DPoP key", Expected: "a key of Config.DPoP with the thumbprint " + quoted(recordedThumbprint(record)),
+		Got: d.String() + ", without it", Spec: "RFC 9449 §5"}
 }
 
-func parseKeyRecord(record string) (*dpopKey, bool) {
-	der, ok := strings.CutPrefix(record, recordOfKey)
-	if !ok {
-		return nil, false
+func (k *dpopKeys) restore(record string) (proofKey, error) {
+	thumbprint := recordedThumbprint(record)
+	der := record[len(thumbprint):]
+	if der == "" {
+		for _, known := range k.known {
+			if known.prover.Thumbprint() == thumbprint {
+				return known, nil
+			}
+		}
+		return nil, nil
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey([]byte(der))
 	key, ok := parsed.(*ecdsa.PrivateKey)
 	if err != nil || !ok {
-		return nil, false
+		return nil, errRecord
 	}
 	prover, err := dpop.NewProver(key, "")
-	if err != nil {
-		return nil, false
+	if err != nil || prover.Thumbprint() != thumbprint {
+		return nil, errRecord
 	}
-	return &dpopKey{prover, []byte(der)}, true
+	return &dpopKey{prover, k.how, []byte(der)}, nil
 }
 
-func recordedThumbprint(record string) string {
-	if thumbprint, ok := strings.CutPrefix(record, recordOfThumbprint); ok {
-		return thumbprint
+func (k *dpopKey) thumbprint() string { return k.prover.Thumbprint() }
+func (k *dpopKey) algorithm() string  { return k.prover.Algorithm() }
+
+func (k *dpopKey) prove(c dpop.Claims) (string, error) {
+	if k.how.Modify != nil {
+		c.Edit = k.how.edit
 	}
-	if key, ok := parseKeyRecord(record); ok {
-		return key.thumbprint()
-	}
-	return ""
+	return k.prover.Proof(c)
 }
 
-func (k *dpopKey) thumbprint() string {
+// recordOf is the record of a key, empty for none.
+func recordOf(k proofKey) string {
 	if k == nil {
 		return ""
 	}
-	return k.prover.Thumbprint()
+	return k.record()
 }
 
 // prove adds a fresh proof, with the nonce that the server gave last.
-func (c *Client) prove(h http.Header, k *dpopKey, role dpop.Role, method string, u *url.URL, accessToken string) error {
+func (c *Client) prove(h http.Header, k proofKey, role dpop.Role, method string, u *url.URL, accessToken string) error {
 	claims := dpop.Claims{Method: method, URL: u, AccessToken: accessToken, Nonce: c.nonces.Get(role, u), Now: c.now()}
-	if c.cfg.DPoP.enabled() && (*c.cfg.DPoP.v).how.Modify != nil {
-		claims.Edit = (*c.cfg.DPoP.v).how.edit
-	}
-	proof, err := k.prover.Proof(claims)
+	proof, err := k.prove(claims)
 	if err != nil {
 		return fmt.Errorf("openid: a DPoP proof: %w", err)
 	}

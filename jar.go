@@ -47,24 +47,48 @@ const (
 // requestObjectClaims are what a request object says beside the request.
 var requestObjectClaims = []string{"aud", "exp", "iat", "iss", "jti", "nbf", "sub"}
 
-// A requestSigner is a [RequestObject] that [New] has checked.
+// A RequestEncoding is a form that authorization requests travel in. *[RequestObject] is the one there is; it is an interface so that
+// signing is linked by those programs only that use it.
+type RequestEncoding interface {
+	encoder(*Config) (e requestEncoder, expected, got string)
+}
+
+// A requestEncoder is a [RequestEncoding] that [New] has checked.
+type requestEncoder interface {
+	signs() bool
+	encode(ctx context.Context, c *Client, s *server, params url.Values, pushed bool) (url.Values, error)
+}
+
+// requestSigner is the encoder of a [RequestObject].
 type requestSigner struct {
 	RequestObject
 	signer *jose.Signer
 }
 
-func (o *RequestObject) signer() (*requestSigner, error) {
+func (o *RequestObject) encoder(cfg *Config) (requestEncoder, string, string) {
+	if o == nil {
+		return nil, "a RequestObject, or nil as it stands", "a nil *RequestObject"
+	}
+	if expected, got := o.mistake(cfg); expected != "" {
+		return nil, expected, got
+	}
 	s := &requestSigner{RequestObject: *o}
 	if o.InsecureUnsigned {
-		return s, nil
+		return s, "", ""
 	}
 	var err error
-	s.signer, err = jose.NewSigner(o.Key, jose.SignerOptions{Algorithm: o.Signing.Algorithm, KeyID: o.KeyID, Type: requestObjectType})
-	return s, err
+	if s.signer, err = jose.NewSigner(o.Key, jose.SignerOptions{Algorithm: o.Signing.Algorithm, KeyID: o.KeyID, Type: requestObjectType}); err != nil {
+		return nil, "a key that can sign request objects", err.Error()
+	}
+	return s, "", ""
 }
 
-func (o *RequestObject) mistake() (expected, got string) {
+func (o *requestSigner) signs() bool { return o.signer != nil }
+
+func (o *RequestObject) mistake(cfg *Config) (expected, got string) {
 	switch {
+	case o.Publish != nil && cfg.PushAuthorizationRequests:
+		return "either RequestObject.Publish or PushAuthorizationRequests (RFC 9126 §2.1)", "both"
 	case o.InsecureUnsigned && o.Key != nil:
 		return "either Key or InsecureUnsigned", "both"
 	case o.InsecureUnsigned && o.Signing.Algorithm != "":
@@ -80,14 +104,13 @@ func (o *RequestObject) mistake() (expected, got string) {
 
 var errPublishPushed = errors.New("openid: RequestObject.Publish and a pushed authorization request exclude each other (RFC 9126 §2.1)")
 
-// packRequest turns the parameters into a request object. Beside it stand those that OpenID Connect Core 1.0 section 6.1 wants outside,
+// encode turns the parameters into a request object. Beside it stand those that OpenID Connect Core 1.0 section 6.1 wants outside,
 // where RFC 9101 section 6.3 has a server ignore them; a pushed one stands alone (RFC 9126 section 3).
-func (c *Client) packRequest(ctx context.Context, s *server, params url.Values, pushed bool) (url.Values, error) {
-	o := c.requests
+func (o *requestSigner) encode(ctx context.Context, c *Client, s *server, params url.Values, pushed bool) (url.Values, error) {
 	if pushed && o.Publish != nil {
 		return nil, errPublishPushed
 	}
-	object, err := o.object(c.requestClaims(params))
+	object, err := o.object(o.claims(c, params))
 	if err != nil {
 		return nil, fmt.Errorf("openid: request object: %w", err)
 	}
@@ -126,12 +149,12 @@ func (c *Client) packRequest(ctx context.Context, s *server, params url.Values, 
 	return packed, nil
 }
 
-// requestClaims writes the parameters as claims: as strings, except for those whose specification gives them another kind in a request
+// claims writes the parameters as claims: as strings, except for those whose specification gives them another kind in a request
 // object (OpenID Connect Core 1.0 section 6.1, RFC 9396 section 3, RFC 8707 section 2).
-func (c *Client) requestClaims(params url.Values) []byte {
+func (o *requestSigner) claims(c *Client, params url.Values) []byte {
 	now := c.now().Unix()
 	b := appendText([]byte(`{"iss":`), c.cfg.ClientID)
-	b = appendText(append(b, `,"aud":`...), cmp.Or(c.requests.Signing.Audience, c.cfg.Issuer))
+	b = appendText(append(b, `,"aud":`...), cmp.Or(o.Signing.Audience, c.cfg.Issuer))
 	b = append(appendRandom(append(b, `,"jti":"`...)), '"')
 	b = strconv.AppendInt(append(b, `,"iat":`...), now, 10)
 	b = strconv.AppendInt(append(b, `,"nbf":`...), now, 10)

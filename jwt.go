@@ -52,7 +52,7 @@ type expectation struct {
 	previous    *IDToken
 	front       *frontChannel // it came with the authorization response
 	shown       *IDToken      // the one that came with it, where this one follows
-	key         *dpopKey      // the tokens are to be bound to it; nil: Bearer
+	key         proofKey      // the tokens are to be bound to it; nil: Bearer
 }
 
 // frontChannel says what an ID Token that came through the browser has to vouch for.

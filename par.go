@@ -42,7 +42,7 @@ var pushedChecks = []check[*pushedResponse]{
 }
 
 // push hands the request to the server and returns what is left to say in the browser's URL (RFC 9126 section 2).
-func (c *Client) push(ctx context.Context, s *server, params url.Values, key *dpopKey) (url.Values, error) {
+func (c *Client) push(ctx context.Context, s *server, params url.Values, key proofKey) (url.Values, error) {
 	const name = "pushed authorization request"
 	res, sent, err := c.post(ctx, s, parEndpoint, params, key)
 	if err != nil {

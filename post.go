@@ -12,7 +12,7 @@ import (
 
 // post sends a form to one of the server's endpoints as this client (RFC 6749 section 2.3), with a DPoP proof where there is a key. Where
 // the server only misses its nonce the request has had no effect and is made once more, with everything fresh (RFC 9449 section 8).
-func (c *Client) post(ctx context.Context, s *server, id endpointID, form url.Values, key *dpopKey) (*endpoint.Response, func() []string, error) {
+func (c *Client) post(ctx context.Context, s *server, id endpointID, form url.Values, key proofKey) (*endpoint.Response, func() []string, error) {
 	u, err := s.url(id)
 	if err != nil {
 		return nil, nil, err
@@ -57,15 +57,15 @@ func codeOf(res *endpoint.Response) Code {
 }
 
 // newKey is the key for a new grant; nil where tokens are not bound.
-func (c *Client) newKey() (*dpopKey, error) {
+func (c *Client) newKey() (proofKey, error) {
 	if !c.cfg.DPoP.enabled() {
 		return nil, nil
 	}
-	return c.cfg.DPoP.fresh()
+	return c.cfg.DPoP.keys.fresh()
 }
 
 // keyOf is the key that a refresh of t proves: the one t is bound to, or a new one where t was bound to none.
-func (c *Client) keyOf(t *Tokens) (*dpopKey, error) {
+func (c *Client) keyOf(t *Tokens) (proofKey, error) {
 	if t == nil || t.keyRecord() == "" {
 		return c.newKey()
 	}

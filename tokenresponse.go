@@ -293,7 +293,7 @@ func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, be
 	refresh, _ := d.refresh.Text()
 	t := &Tokens{AccessToken: NewSecret(d.accessToken), RefreshToken: NewSecret(refresh), Type: d.expect.tokenType(), AuthorizationDetails: d.granted,
 		issuer: c.cfg.Issuer}
-	t.bind(d.expect.key.record())
+	t.bind(recordOf(d.expect.key))
 	if extra := d.extra; len(extra) > 0 { // of d no more is kept: it refers to the whole body
 		t.extra = func() map[string]json.RawMessage { return extra }
 	}

@@ -62,7 +62,7 @@ func (c *Client) Transport(t *Tokens, origin string, more ...string) http.RoundT
 type bearer struct {
 	c       *Client
 	tokens  *Tokens
-	key     *dpopKey
+	key     proofKey
 	origins []string
 	err     error
 }
