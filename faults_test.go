@@ -33,6 +33,12 @@ var faultyCalls = []faultyCall{
 			_, err := c.Refresh(ctx, t)
 			return err
 		}},
+	{name: "pushed request", endpoint: "pushed_authorization_request", post: true,
+		call: func(ctx context.Context, _ *hostile.Provider, c *Client, _ *Tokens) error {
+			c.cfg.PushAuthorizationRequests = true
+			_, _, err := c.Authorize(ctx, AuthorizationRequest{Scope: []string{"openid"}})
+			return err
+		}},
 	{name: "userinfo", endpoint: "userinfo", loggedIn: true,
 		call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 			_, err := c.UserInfo(ctx, t)
@@ -77,9 +83,9 @@ func (f faultyCall) notThisEndpoint(err error) string {
 		return "no error"
 	case strings.Contains(fmt.Sprintf("%v %+v", err, err), hostile.Canary):
 		return "the error shows a secret"
-	case failed && exchange.Endpoint != f.endpoint:
+	case failed && exchange.Endpoint != strings.ReplaceAll(f.endpoint, "_", " "):
 		return "it names the endpoint " + exchange.Endpoint
-	case answered && refused.Endpoint != f.endpoint:
+	case answered && refused.Endpoint != strings.ReplaceAll(f.endpoint, "_", " "):
 		return "it names the endpoint " + refused.Endpoint
 	case f.endpoint == "jwks" && (!errors.As(err, &v) || v.Check != "key" || v.Err == nil):
 		return `the check "key" does not refuse, for a reason`

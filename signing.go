@@ -31,7 +31,7 @@ func (how Signing) sign(s *jose.Signer, claims []byte) (string, error) {
 	if how.Modify == nil {
 		return s.Sign(claims)
 	}
-	header, claims, err := how.edit(s.Header(), claims)
+	header, claims, err := how.edit(s.Header(), slices.Clone(claims)) // a copy: what may be kept cannot lie on the caller's stack
 	if err != nil {
 		return "", err
 	}

@@ -207,7 +207,11 @@ func statusError(name string, res *endpoint.Response, sent func() []string) erro
 		}
 		return e
 	}
-	return &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: "status 200", Got: strconv.Itoa(res.Status)}
+	expected := "status 200"
+	if name == usedEndpoints[parEndpoint].name {
+		expected = "status 201"
+	}
+	return &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: expected, Got: strconv.Itoa(res.Status)}
 }
 
 // challenged is what WWW-Authenticate says, without what was sent in confidence.

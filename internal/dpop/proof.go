@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func (p *Prover) Proof(c Claims) (string, error) {
 	if c.Edit == nil {
 		return p.signer.Sign(b)
 	}
-	header, b, err := c.Edit(p.signer.Header(), b)
+	header, b, err := c.Edit(p.signer.Header(), slices.Clone(b)) // a copy: what may be kept cannot lie on the stack
 	if err != nil {
 		return "", err
 	}
