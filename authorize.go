@@ -298,7 +298,7 @@ func badResource(resource string) string {
 func extraMistake(where string, extra url.Values) error {
 	for name := range extra {
 		if slices.Contains(ownTokenParameters, name) {
-			return fmt.Errorf("openid: %s: %s is set by this package and cannot be replaced", where, name)
+			return fmt.Errorf("openid: extra parameters of %s: %s is set by this package and cannot be replaced", where, name)
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ func (c *Client) Tokens(ctx context.Context, g Grant) (*Tokens, error) {
 
 // grantForm starts a token request: extra parameters first, which the grant's own then follow.
 func grantForm(kind string, scope, resource []string, details []AuthorizationDetail, extra url.Values) (url.Values, error) {
-	if err := extraMistake(kind+": Extra", extra); err != nil {
+	if err := extraMistake(kind, extra); err != nil {
 		return nil, err
 	}
 	for _, u := range resource {

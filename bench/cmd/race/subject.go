@@ -41,6 +41,8 @@ var subjects = slices.Concat(
 	[]subject{
 		{"sign", "ES256", map[string]target{"ours": {1.07, 3}}, signLanes},
 		{"sign", "EdDSA", map[string]target{"ours": {1.07, 3}}, signLanes},
+		{"decrypt", "RSA-OAEP-256", map[string]target{"ours": {1.10, unlimited}}, decryptLanes},
+		{"decrypt", "ECDH-ES+A256KW", map[string]target{"ours": {1.45, unlimited}}, decryptLanes},
 		{"token", "client_secret_basic", map[string]target{"ours": {1.05, 0}}, tokenLanes},
 	},
 )
