@@ -218,7 +218,10 @@ func TestOutOfReach(t *testing.T) {
 					if f.endpoint == "discovery" {
 						elsewhere = func(cfg *Config) { cfg.DiscoveryURL = origin + "/metadata" }
 					} else {
-						member := map[string]string{"jwks": "jwks_uri", "token": "token_endpoint", "userinfo": "userinfo_endpoint"}[f.endpoint]
+						member := f.endpoint + "_endpoint"
+						if f.endpoint == "jwks" {
+							member = "jwks_uri"
+						}
 						p.Metadata = func(m map[string]any) { m[member] = origin + "/x" }
 					}
 					c := newTestClient(t, p, elsewhere)

@@ -142,7 +142,9 @@ var flows = []flow{
 	{name: "JAR, encrypted", register: map[string]any{"request_object_signing_alg": "ES256", "request_object_encryption_alg": "ECDH-ES+A256KW", "request_object_encryption_enc": "A256GCM"},
 		config: sealedRequests},
 	{name: "JAR by request_uri", register: map[string]any{"request_object_signing_alg": "ES256", "request_uris": []string{publishing()}},
-		config:   all(signedRequests, func(_ *testing.T, cfg *openid.Config, _ openid.Secret) { cfg.RequestObject.Publish = publish }),
+		config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
+			cfg.RequestObject = &openid.RequestObject{Key: signingKey(), KeyID: "sig", Publish: publish}
+		},
 		refusals: map[string]string{"oidc-provider": "takes no request_uri that it did not issue"}},
 	{name: "PAR and JAR", register: map[string]any{"request_object_signing_alg": "ES256"}, config: all(pushing, signedRequests)},
 	{name: "DPoP", register: map[string]any{"dpop_bound_access_tokens": true}, config: bound, check: isBound},

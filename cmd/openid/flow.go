@@ -44,12 +44,10 @@ var flows = []*flow{
 	{name: "par", shows: "the request is pushed to the server first (RFC 9126)", config: pushing},
 	{name: "jar", shows: "the request is a signed JWT (RFC 9101)", config: signing},
 	{name: "jar-encrypted", shows: "the request is signed, then encrypted for the server", config: func(cfg *openid.Config, k flowKeys) {
-		signing(cfg, k)
-		cfg.RequestObject.Encrypter = jwe.Encrypt("ECDH-ES+A256KW", "A256GCM")
+		cfg.RequestObject = &openid.RequestObject{Key: k.signing, KeyID: "sig", Encrypter: jwe.Encrypt("ECDH-ES+A256KW", "A256GCM")}
 	}, register: members("request_object_encryption_alg", "ECDH-ES+A256KW", "request_object_encryption_enc", "A256GCM")},
 	{name: "jar-uri", shows: "the server fetches the signed request from the client", config: func(cfg *openid.Config, k flowKeys) {
-		signing(cfg, k)
-		cfg.RequestObject.Publish = k.hosted.publish
+		cfg.RequestObject = &openid.RequestObject{Key: k.signing, KeyID: "sig", Publish: k.hosted.publish}
 	}, register: func(c *openidtest.Client) {
 		c.RequestURIs = []string{strings.Replace(c.RedirectURIs[0], "/callback", "/request", 1)}
 	}},
