@@ -25,12 +25,16 @@ type tables struct {
 	userInfoJWT        []check[*jwt]
 	userInfo           []check[*userInfoDocument]
 	logout             []check[*logoutResponse]
+	device             []check[*deviceResponse]
+	backchannel        []check[*backchannelResponse]
+	recent             []check[*jwt]
 }
 
 var allTables = tables{
 	metadata: metadataChecks, request: requestChecks, pushed: pushedChecks, callback: callbackChecks, response: responseChecks,
 	jarm: jarmChecks, token: tokenResponseChecks, idToken: idTokenChecks, refreshed: refreshedChecks, front: frontChecks, back: backChecks,
 	userInfoJWT: userInfoJWTChecks, userInfo: userInfoChecks, logout: logoutChecks,
+	device: deviceChecks, backchannel: backchannelChecks, recent: recentChecks,
 }
 
 // A document is something that came from outside, under judgement.

@@ -3,7 +3,6 @@ package openid
 import (
 	"context"
 	"net/url"
-	"slices"
 )
 
 // ClientCredentials is the grant of RFC 6749 section 4.4: a service that acts for itself.
@@ -16,24 +15,9 @@ type ClientCredentials struct {
 
 // Obtain implements [Grant].
 func (g ClientCredentials) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
-	form, err := grantForm("client_credentials", g.Scope, g.Resource, g.AuthorizationDetails, g.Extra)
+	form, err := grantForm("client_credentials", g.Scope, g.Resource, g.AuthorizationDetails)
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var e expectation
-	if e.key, err = c.newKey(); err != nil {
-		return nil, err
-	}
-	t, err := c.requestTokens(ctx, s, form, e)
-	if err != nil {
-		return nil, err
-	}
-	if t.Scope == nil {
-		t.Scope = slices.Clone(g.Scope)
-	}
-	return t, nil
+	return c.obtain(ctx, form, g.Extra, expectation{})
 }

@@ -44,6 +44,8 @@ const (
 	endSessionEndpoint
 	jwksEndpoint
 	parEndpoint
+	deviceEndpoint
+	backchannelEndpoint
 )
 
 // usedEndpoints are the addresses this package sends requests or browsers to. With a certificate the direct ones may lie elsewhere: a
@@ -60,6 +62,9 @@ var usedEndpoints = [...]struct {
 	jwksEndpoint:          {"jwks", "jwks_uri", false, func(m *ServerMetadata) string { return m.JWKSURI }},
 	parEndpoint: {"pushed authorization request", "pushed_authorization_request_endpoint", true,
 		func(m *ServerMetadata) string { return m.PushedAuthorizationRequestEndpoint }},
+	deviceEndpoint: {"device authorization", "device_authorization_endpoint", true, func(m *ServerMetadata) string { return m.DeviceAuthorizationEndpoint }},
+	backchannelEndpoint: {"backchannel authentication", "backchannel_authentication_endpoint", true,
+		func(m *ServerMetadata) string { return m.BackchannelAuthenticationEndpoint }},
 }
 
 // address is where this client reaches an endpoint.

@@ -3,9 +3,11 @@ package openid
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/openid-client/openid/internal/endpoint"
@@ -48,6 +50,14 @@ const (
 	ErrInvalidDetails           Code = "invalid_authorization_details" // RFC 9396 section 5
 	ErrInvalidDPoPProof         Code = "invalid_dpop_proof"            // RFC 9449 section 5
 	ErrUseDPoPNonce             Code = "use_dpop_nonce"                // RFC 9449 section 8
+	ErrAuthorizationPending     Code = "authorization_pending"         // RFC 8628 section 3.5, CIBA section 11
+	ErrSlowDown                 Code = "slow_down"
+	ErrExpiredToken             Code = "expired_token"
+	ErrUnknownUserID            Code = "unknown_user_id" // CIBA section 13
+	ErrExpiredLoginHintToken    Code = "expired_login_hint_token"
+	ErrMissingUserCode          Code = "missing_user_code"
+	ErrInvalidUserCode          Code = "invalid_user_code"
+	ErrInvalidBindingMessage    Code = "invalid_binding_message"
 )
 
 // A ResponseError says that they refused: the server answered, and its answer is an error (RFC 6749 sections 4.1.2.1 and 5.2). The
@@ -60,6 +70,8 @@ type ResponseError struct {
 	Status      int    // HTTP status; 0 for an authorization response, which the browser brought
 	// Challenges are those of WWW-Authenticate (RFC 9110 section 11.6.1). Code is the body's where both name one.
 	Challenges []Challenge
+	// RetryAfter is how long the server asks to be left alone (RFC 9110 section 10.2.3); 0 when it does not say.
+	RetryAfter time.Duration
 }
 
 // Error names the endpoint, the code and the server's own words.
@@ -122,6 +134,8 @@ type ExchangeError struct {
 	Expected string // empty when nothing came at all
 	Got      string
 	Err      error
+	// RetryAfter is how long the server asks to be left alone (RFC 9110 section 10.2.3); 0 when it does not say.
+	RetryAfter time.Duration
 }
 
 // Error names the endpoint, what was expected and what came.
@@ -148,6 +162,26 @@ func exchangeError(name string, err error, sent func() []string) error {
 		return &ExchangeError{Endpoint: name, Sent: e.Sent, Status: e.Status, Expected: e.Expected, Got: withheld(e.Got, sent()), Err: e.Err}
 	}
 	return &ExchangeError{Endpoint: name, Err: err}
+}
+
+// maxRetryAfter is an hour: who has to wait longer had better ask somebody.
+const maxRetryAfter = time.Hour
+
+// retryAfter reads Retry-After, in seconds or as a date beside the server's own clock; nonsense and the past count as nothing.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if n, err := strconv.ParseInt(v, 10, 32); err == nil {
+		return min(max(time.Duration(n)*time.Second, 0), maxRetryAfter)
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
 }
 
 // withheld blanks out what was sent in confidence, which some servers repeat in what they answer.
@@ -180,6 +214,15 @@ func cut(s string, limit int) string {
 	}
 	return s[:limit] + "…"
 }
+
+// grantError says which part of a grant, in the caller's own code, failed.
+type grantError struct {
+	what string
+	err  error
+}
+
+func (e *grantError) Error() string { return "openid: " + e.what + ": " + beneath(e.err) }
+func (e *grantError) Unwrap() error { return e.err }
 
 // A ConfigError is one mistake of a [Config]; [New] reports all of them at once, joined.
 type ConfigError struct{ Field, Expected, Got string }

@@ -135,6 +135,11 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 			return nil, err
 		}
 	}
+	if e.recent {
+		if err := judge(ctx, c, c.rows.recent, j); err != nil {
+			return nil, err
+		}
+	}
 	if e.shown != nil {
 		if err := judge(ctx, c, c.rows.back, j); err != nil {
 			return nil, err

@@ -43,6 +43,9 @@ func (c *Client) without(name string) {
 	c.rows.userInfoJWT = dropRow(c.rows.userInfoJWT, name)
 	c.rows.userInfo = dropRow(c.rows.userInfo, name)
 	c.rows.logout = dropRow(c.rows.logout, name)
+	c.rows.device = dropRow(c.rows.device, name)
+	c.rows.backchannel = dropRow(c.rows.backchannel, name)
+	c.rows.recent = dropRow(c.rows.recent, name)
 }
 
 func dropRow[D document](rows []check[D], name string) []check[D] {

@@ -117,20 +117,24 @@ var refreshedChecks = []check[*jwt]{
 		}},
 }
 
-// maxFrontAge is how old an ID Token may be that came through the browser: older ones lay about somewhere.
-const maxFrontAge = time.Hour
+// maxRecentAge is how old an ID Token may be that came through the browser, or at the end of a wait: older ones lay about somewhere.
+const maxRecentAge = time.Hour
 
-// frontChecks follow when an ID Token came with the authorization response: what came with it must be vouched for (OpenID Connect Core
-// 1.0 sections 3.2.2.11 and 3.3.2.11), and FAPI's detached signature covers the state.
-var frontChecks = []check[*jwt]{
+// recentChecks follow where an ID Token must be fresh from the server: in the front channel, and in CIBA (FAPI-CIBA).
+var recentChecks = []check[*jwt]{
 	{"age", "OpenID Connect Core 1.0 §3.1.3.7 (10)",
 		func(_ context.Context, j *jwt) bool {
 			iat, _ := j.claims.iat.NumericDate()
-			return j.earliest-iat <= int64(maxFrontAge/time.Second)
+			return j.earliest-iat <= int64(maxRecentAge/time.Second)
 		},
 		func(j *jwt) (string, string) {
-			return "issued at most " + maxFrontAge.String() + " before " + j.clock(), j.date(j.claims.iat)
+			return "issued at most " + maxRecentAge.String() + " before " + j.clock(), j.date(j.claims.iat)
 		}},
+}
+
+// frontChecks follow when an ID Token came with the authorization response: what came with it must be vouched for (OpenID Connect Core
+// 1.0 sections 3.2.2.11 and 3.3.2.11), and FAPI's detached signature covers the state.
+var frontChecks = slices.Concat(recentChecks, []check[*jwt]{
 	{"c_hash present", "OpenID Connect Core 1.0 §3.3.2.11",
 		func(_ context.Context, j *jwt) bool { return j.claims.cHash != nil || !j.expect.front.code },
 		func(j *jwt) (string, string) {
@@ -146,14 +150,14 @@ var frontChecks = []check[*jwt]{
 		func(j *jwt) (string, string) {
 			return "a hash of the state, if Config.DetachedSignature is set", presence(j.claims.sHash != nil)
 		}},
-}
+})
 
-// backChecks follow when a second ID Token came from the token endpoint: both are about the same user.
+// backChecks follow when another ID Token is known that this one belongs to, the front channel's or a hint: both are about the same user.
 var backChecks = []check[*jwt]{
-	{"front sub", "OpenID Connect Core 1.0 §3.3.3.6",
+	{"front sub", "OpenID Connect Core 1.0 §3.3.3.6, CIBA §7.1",
 		func(_ context.Context, j *jwt) bool { return j.claims.sub.Equal(j.expect.shown.Subject()) },
 		func(j *jwt) (string, string) {
-			return quoted(j.expect.shown.Subject()) + " as in the front-channel ID Token", shown(j.claims.sub)
+			return quoted(j.expect.shown.Subject()) + " as in the ID Token before", shown(j.claims.sub)
 		}},
 }
 

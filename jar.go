@@ -57,6 +57,7 @@ type RequestEncoding interface {
 type requestEncoder interface {
 	signs() bool
 	encode(ctx context.Context, c *Client, s *server, params url.Values, pushed bool) (url.Values, error)
+	sign(c *Client, params url.Values) (string, error)
 }
 
 // requestSigner is the encoder of a [RequestObject].
@@ -110,9 +111,9 @@ func (o *requestSigner) encode(ctx context.Context, c *Client, s *server, params
 	if pushed && o.Publish != nil {
 		return nil, errPublishPushed
 	}
-	object, err := o.object(o.claims(c, params))
+	object, err := o.sign(c, params)
 	if err != nil {
-		return nil, fmt.Errorf("openid: request object: %w", err)
+		return nil, err
 	}
 	if o.Encrypter != nil {
 		if s.keys == nil {
@@ -149,6 +150,15 @@ func (o *requestSigner) encode(ctx context.Context, c *Client, s *server, params
 	return packed, nil
 }
 
+// sign makes the request object, not yet encrypted.
+func (o *requestSigner) sign(c *Client, params url.Values) (string, error) {
+	object, err := o.object(o.claims(c, params))
+	if err != nil {
+		return "", fmt.Errorf("openid: request object: %w", err)
+	}
+	return object, nil
+}
+
 // claims writes the parameters as claims: as strings, except for those whose specification gives them another kind in a request
 // object (OpenID Connect Core 1.0 section 6.1, RFC 9396 section 3, RFC 8707 section 2).
 func (o *requestSigner) claims(c *Client, params url.Values) []byte {
@@ -168,7 +178,7 @@ func (o *requestSigner) claims(c *Client, params url.Values) []byte {
 		switch {
 		case len(values) > 1:
 			b = appendTexts(b, values)
-		case name == "max_age", (name == "claims" || name == "authorization_details") && isJSON(values[0]):
+		case name == "max_age", name == "requested_expiry", (name == "claims" || name == "authorization_details") && isJSON(values[0]):
 			b = append(b, values[0]...)
 		default:
 			b = appendText(b, values[0])

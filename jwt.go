@@ -51,8 +51,10 @@ type expectation struct {
 	code, state string // likewise for c_hash and s_hash
 	previous    *IDToken
 	front       *frontChannel // it came with the authorization response
-	shown       *IDToken      // the one that came with it, where this one follows
+	shown       *IDToken      // the one before it, of the front channel or in a hint
 	key         proofKey      // the tokens are to be bound to it; nil: Bearer
+	exchange    *exchangedToken
+	recent      bool // an ID Token must have been issued lately
 }
 
 // frontChannel says what an ID Token that came through the browser has to vouch for.

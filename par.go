@@ -43,35 +43,21 @@ var pushedChecks = []check[*pushedResponse]{
 
 // push hands the request to the server and returns what is left to say in the browser's URL (RFC 9126 section 2).
 func (c *Client) push(ctx context.Context, s *server, params url.Values, key proofKey) (url.Values, error) {
-	const name = "pushed authorization request"
 	res, sent, err := c.post(ctx, s, parEndpoint, params, key)
 	if err != nil {
 		return nil, err
 	}
-	if res.Status < 200 || res.Status > 299 {
-		return nil, statusError(name, res, sent)
-	}
 	d := &pushedResponse{status: res.Status}
-	var refused tokenResponse
-	refused.sent = sent
-	err = strict.Object(res.Body, func(name []byte, v strict.Value) error {
-		switch string(name) {
+	err = readAnswer(usedEndpoints[parEndpoint].name, res, sent, func(name string, v strict.Value) {
+		switch name {
 		case "request_uri":
 			d.requestURI = v
 		case "expires_in":
 			d.expiresIn = v
-		case "error":
-			refused.err = v
-		case "error_description":
-			refused.why = v
 		}
-		return nil
 	})
 	if err != nil {
-		return nil, &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: "a JSON object", Got: "something else", Err: err}
-	}
-	if refused.err != nil {
-		return nil, refused.refusal(name, res)
+		return nil, err
 	}
 	if err := judge(ctx, c, c.rows.pushed, d); err != nil {
 		return nil, err

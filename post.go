@@ -8,6 +8,7 @@ import (
 
 	"github.com/openid-client/openid/internal/dpop"
 	"github.com/openid-client/openid/internal/endpoint"
+	"github.com/openid-client/openid/internal/strict"
 )
 
 // post sends a form to one of the server's endpoints as this client (RFC 6749 section 2.3), with a DPoP proof where there is a key. Where
@@ -27,8 +28,8 @@ func (c *Client) post(ctx context.Context, s *server, id endpointID, form url.Va
 		if err := c.cfg.Auth.Authenticate(ctx, &r); err != nil {
 			return nil, nil, err
 		}
-		if id == parEndpoint && !r.Form.Has("client_id") {
-			r.Form.Set("client_id", c.cfg.ClientID) // RFC 9126 section 2.1 wants it whatever the authentication
+		if namesClient(id) && !r.Form.Has("client_id") {
+			r.Form.Set("client_id", c.cfg.ClientID)
 		}
 		if key != nil {
 			if err := c.prove(r.Header, key, dpop.AuthorizationServer, http.MethodPost, u, ""); err != nil {
@@ -44,6 +45,42 @@ func (c *Client) post(ctx context.Context, s *server, id endpointID, form url.Va
 			return res, sent, nil
 		}
 	}
+}
+
+// namesClient: these requests say client_id whatever the authentication (RFC 9126 section 2.1; of the others old servers expect it).
+func namesClient(id endpointID) bool {
+	return id == parEndpoint || id == deviceEndpoint || id == backchannelEndpoint
+}
+
+// readAnswer hands the members of the JSON object that answers a POST to member; a null counts as absent. A refusal is an error whatever
+// its status.
+func readAnswer(name string, res *endpoint.Response, sent func() []string, member func(name string, v strict.Value)) error {
+	if res.Status < 200 || res.Status > 299 {
+		return statusError(name, res, sent)
+	}
+	refused := tokenResponse{sent: sent}
+	err := strict.Object(res.Body, func(name []byte, v strict.Value) error {
+		switch string(name) {
+		case "error":
+			refused.err = v
+		case "error_description":
+			refused.why = v
+		case "error_uri":
+			refused.uri = v
+		default:
+			if v.Kind() != 'n' {
+				member(string(name), v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: "a JSON object", Got: "something else", Err: err}
+	}
+	if refused.err != nil {
+		return refused.refusal(name, res)
+	}
+	return nil
 }
 
 // codeOf is the error that a refusal's body names.

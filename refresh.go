@@ -43,11 +43,14 @@ func (g RefreshToken) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 			return nil, err
 		}
 	}
-	form, err := grantForm("refresh_token", g.Scope, g.Resource, nil, g.Extra)
+	form, err := grantForm("refresh_token", g.Scope, g.Resource, nil)
 	if err != nil {
 		return nil, err
 	}
 	form.Set("refresh_token", token.Reveal())
+	if err := addExtra(form, g.Extra); err != nil {
+		return nil, err
+	}
 	e := expectation{}
 	if e.key, err = c.keyOf(g.Previous); err != nil {
 		return nil, err

@@ -23,9 +23,9 @@ type tokenResponse struct {
 	expect expectation
 	sent   func() []string // in confidence
 
-	access, tokenType, expiresIn, refresh, scope, idToken, details strict.Value
-	err, why, uri                                                  strict.Value // error, error_description, error_uri
-	extra                                                          map[string]json.RawMessage
+	access, tokenType, expiresIn, refresh, scope, idToken, details, issued strict.Value
+	err, why, uri                                                          strict.Value // error, error_description, error_uri
+	extra                                                                  map[string]json.RawMessage
 
 	accessToken, scopes string // access and scope, once their rows have seen them
 	granted             []AuthorizationDetail
@@ -51,11 +51,18 @@ var tokenResponseChecks = []check[*tokenResponse]{
 				return true
 			}
 			s, _ := d.tokenType.Text()
-			return strings.EqualFold(s, d.expect.tokenType())
+			return strings.EqualFold(s, d.expect.tokenType()) || d.noAccess()
 		},
 		func(d *tokenResponse) (string, string) {
-			return strconv.Quote(d.expect.tokenType()), brief(d.tokenType)
+			expected := strconv.Quote(d.expect.tokenType())
+			if d.expect.exchange != nil {
+				expected += `, or "N_A" for what is no access token`
+			}
+			return expected, brief(d.tokenType)
 		}},
+	{"issued_token_type", "RFC 8693 §2.2.1",
+		func(_ context.Context, d *tokenResponse) bool { return d.expect.exchange.fits(d.issued) },
+		func(d *tokenResponse) (string, string) { return d.expect.exchange.wanted(), shown(d.issued) }},
 	{"expires_in", "RFC 6749 §5.1",
 		func(_ context.Context, d *tokenResponse) bool { _, ok := d.lifetime(); return ok },
 		func(d *tokenResponse) (string, string) {
@@ -99,6 +106,12 @@ var tokenResponseChecks = []check[*tokenResponse]{
 		func(d *tokenResponse) (string, string) {
 			return "an ID Token, since openid was asked", kindOf(d.idToken)
 		}},
+}
+
+// noAccess: a token exchange issued something that is no access token, and says so (RFC 8693 section 2.2.1).
+func (d *tokenResponse) noAccess() bool {
+	s, _ := d.tokenType.Text()
+	return d.expect.exchange != nil && strings.EqualFold(s, notAccess) && !d.issued.Equal(AccessTokenType)
 }
 
 // visible is RFC 6749 appendix A: what could end a header line early is no part of a token.
@@ -173,6 +186,8 @@ func (d *tokenResponse) read(body []byte) error {
 			d.idToken = v
 		case "authorization_details":
 			d.details = v
+		case "issued_token_type":
+			d.issued = v
 		case "error":
 			d.err = v
 		case "error_description":
@@ -197,7 +212,7 @@ func statusError(name string, res *endpoint.Response, sent func() []string) erro
 		return d.refusal(name, res)
 	}
 	if res.Status >= 400 && res.Status < 500 {
-		e := &ResponseError{Endpoint: name, Status: res.Status, Challenges: challenged(res, sent)}
+		e := &ResponseError{Endpoint: name, Status: res.Status, Challenges: challenged(res, sent), RetryAfter: retryAfter(res.Header)}
 		for _, c := range e.Challenges {
 			if e.Code == "" {
 				e.Code = Code(printable(string(c.Code()), 64))
@@ -211,7 +226,7 @@ func statusError(name string, res *endpoint.Response, sent func() []string) erro
 	if name == usedEndpoints[parEndpoint].name {
 		expected = "status 201"
 	}
-	return &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: expected, Got: strconv.Itoa(res.Status)}
+	return &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: expected, Got: strconv.Itoa(res.Status), RetryAfter: retryAfter(res.Header)}
 }
 
 // challenged is what WWW-Authenticate says, without what was sent in confidence.
@@ -235,7 +250,7 @@ func (d *tokenResponse) refusal(name string, res *endpoint.Response) error {
 	uri, _ := d.uri.Text()
 	sent := d.sent()
 	return &ResponseError{Endpoint: name, Status: res.Status, Challenges: challenged(res, d.sent), Code: Code(printable(withheld(code, sent), 64)),
-		Description: printable(withheld(why, sent), 200), URI: printable(withheld(uri, sent), 200)}
+		Description: printable(withheld(why, sent), 200), URI: printable(withheld(uri, sent), 200), RetryAfter: retryAfter(res.Header)}
 }
 
 // publicParameters of a token request may stand in an error.
@@ -297,7 +312,12 @@ func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, be
 	refresh, _ := d.refresh.Text()
 	t := &Tokens{AccessToken: NewSecret(d.accessToken), RefreshToken: NewSecret(refresh), Type: d.expect.tokenType(), AuthorizationDetails: d.granted,
 		issuer: c.cfg.Issuer}
-	t.bind(recordOf(d.expect.key))
+	t.IssuedType, _ = d.issued.Text()
+	if d.noAccess() {
+		t.Type = notAccess
+	} else {
+		t.bind(recordOf(d.expect.key))
+	}
 	if extra := d.extra; len(extra) > 0 { // of d no more is kept: it refers to the whole body
 		t.extra = func() map[string]json.RawMessage { return extra }
 	}

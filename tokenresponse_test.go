@@ -52,6 +52,7 @@ var tokenResponseLies = []struct {
 	{"authorization_details without a type", responseMember("authorization_details", `[{"actions":["pay"]}]`), "authorization_details"},
 	{"authorization_details of strings", responseMember("authorization_details", `["payment"]`), "authorization_details"},
 	{"authorization_details with a number for its actions", responseMember("authorization_details", `[{"type":"payment","actions":1}]`), "authorization_details"},
+	{"issued_token_type a number", responseMember("issued_token_type", `1`), "issued_token_type"},
 	{"id_token missing", responseMember("id_token", ""), "id_token"},
 	{"T08 id_token a number", responseMember("id_token", `1`), "id_token"},
 }

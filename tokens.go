@@ -16,7 +16,8 @@ import (
 type Tokens struct {
 	AccessToken  Secret
 	RefreshToken Secret // empty when the server gave none
-	Type         string // how to present the access token: "Bearer" or "DPoP"
+	Type         string // how to present the access token: "Bearer" or "DPoP"; "N_A" for what a [TokenExchange] issued that is none
+	IssuedType   string // what AccessToken is, after a [TokenExchange]: one of its types, such as [AccessTokenType]
 	Scope        []string
 	Expiry       time.Time // of the access token; zero when the server does not say (not: never)
 	IDToken      *IDToken  // non-nil after a login that asked for openid, and after a refresh of its Tokens
@@ -89,7 +90,7 @@ func (t Tokens) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 // them, use MarshalBinary.
 func (t Tokens) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-const tokensVersion = 2
+const tokensVersion = 3
 
 // MarshalBinary encodes the tokens with their secrets and the DPoP key that was made for them, for a store that keeps them safe: whoever can read the result can use the
 // tokens, and whoever can change it can change who is logged in.
@@ -112,7 +113,7 @@ func (t *Tokens) MarshalBinary() ([]byte, error) {
 		details = string(appendDetails(nil, t.AuthorizationDetails))
 	}
 	b := encodeRecord(tokensVersion, t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Type, strings.Join(t.Scope, " "), expiry, t.AppState,
-		rawID, payload, issuer, nonce, authTime, t.keyRecord(), details)
+		rawID, payload, issuer, nonce, authTime, t.keyRecord(), details, t.IssuedType)
 	var names []string
 	if t.extra != nil {
 		names = slices.Sorted(maps.Keys(t.extra()))
@@ -127,12 +128,12 @@ func (t *Tokens) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary decodes what MarshalBinary made. The ID Token in it counts as verified, as it was then: keep the bytes where only this
 // application writes.
 func (t *Tokens) UnmarshalBinary(b []byte) error {
-	var access, refresh, kind, scope, expiry, appState, rawID, payload, issuer, nonce, authTime, key, details, count string
-	head := []*string{&access, &refresh, &kind, &scope, &expiry, &appState, &rawID, &payload, &issuer, &nonce, &authTime, &key, &details, &count}
+	var access, refresh, kind, scope, expiry, appState, rawID, payload, issuer, nonce, authTime, key, details, issued, count string
+	head := []*string{&access, &refresh, &kind, &scope, &expiry, &appState, &rawID, &payload, &issuer, &nonce, &authTime, &key, &details, &issued, &count}
 	if err := decodeRecord(b, tokensVersion, head...); err != nil {
 		return err
 	}
-	u := Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: kind, Scope: strings.Fields(scope), AppState: appState, issuer: issuer}
+	u := Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: kind, IssuedType: issued, Scope: strings.Fields(scope), AppState: appState, issuer: issuer}
 	u.bind(key)
 	if details != "" {
 		var err error

@@ -48,14 +48,24 @@ func (c *Client) Transport(t *Tokens, origin string, more ...string) http.RoundT
 		}
 		b.origins = append(b.origins, originOf(u))
 	}
-	if t == nil || t.AccessToken.IsEmpty() {
-		b.err = errors.New("openid: there is no access token to present")
+	if b.err = presentable(t); b.err != nil {
 		return b
 	}
 	if b.err = c.own(t.issuer, t.IDToken); b.err == nil {
 		b.key, b.err = c.cfg.DPoP.restore(t.keyRecord())
 	}
 	return b
+}
+
+// presentable says why t has no access token to show to anybody.
+func presentable(t *Tokens) error {
+	if t == nil || t.AccessToken.IsEmpty() {
+		return errors.New("openid: there is no access token to present")
+	}
+	if t.Type == notAccess {
+		return errors.New("openid: what the token exchange issued is no access token (token_type N_A, RFC 8693 §2.2.1)")
+	}
+	return nil
 }
 
 // bearer attaches an access token to requests.

@@ -108,6 +108,9 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 		return nil, &VerificationError{Document: "UserInfo", Check: "sub", Expected: "tokens with an ID Token to compare with", Got: "none",
 			Spec: "OpenID Connect Core 1.0 §5.3.2"}
 	}
+	if err := presentable(t); err != nil {
+		return nil, err
+	}
 	if err := c.own(t.issuer, t.IDToken); err != nil {
 		return nil, err
 	}

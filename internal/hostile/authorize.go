@@ -21,6 +21,7 @@ type grant struct {
 	scope                                  []string
 	thumbprint                             string // of the key it is bound to
 	details                                string // authorization_details
+	issued                                 string // issued_token_type of a token exchange
 	authTime, expires                      time.Time
 }
 

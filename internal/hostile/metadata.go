@@ -19,10 +19,12 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		"response_types_supported":                         []any{"code", "code id_token", "id_token", "token", "code token", "id_token token", "code id_token token"},
 		"response_modes_supported":                         []any{"query", "form_post", "fragment", "jwt", "query.jwt", "form_post.jwt", "fragment.jwt"},
 		"pushed_authorization_request_endpoint":            p.URL("pushed_authorization_request"),
+		"device_authorization_endpoint":                    p.URL("device_authorization"),
+		"backchannel_authentication_endpoint":              p.URL("backchannel_authentication"),
 		"authorization_signing_alg_values_supported":       []any{s.Alg},
 		"userinfo_signing_alg_values_supported":            []any{s.Alg},
 		"dpop_signing_alg_values_supported":                []any{"ES256", "ES384", "Ed25519", "RS256", "PS256"},
-		"grant_types_supported":                            []any{"authorization_code", "refresh_token", "client_credentials"},
+		"grant_types_supported":                            []any{"authorization_code", "refresh_token", "client_credentials", tokenExchange, jwtBearer, samlBearer, deviceCode, ciba},
 		"subject_types_supported":                          []any{"public"},
 		"id_token_signing_alg_values_supported":            []any{s.Alg},
 		"token_endpoint_auth_methods_supported":            []any{"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"},
@@ -36,7 +38,8 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.Aliases {
 		aliases := map[string]any{}
-		for _, name := range []string{"authorization", "token", "userinfo", "end_session", "pushed_authorization_request"} {
+		for _, name := range []string{"authorization", "token", "userinfo", "end_session", "pushed_authorization_request",
+			"device_authorization", "backchannel_authentication"} {
 			aliases[name+"_endpoint"] = p.URL("mtls/" + name)
 		}
 		aliases["jwks_uri"] = p.URL("mtls/jwks")

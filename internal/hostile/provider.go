@@ -67,6 +67,8 @@ type Script struct {
 	FetchRequest func(uri string) string
 	// DPoP says what the provider makes of proofs of possession.
 	DPoP DPoP
+	// Decision is what a device flow or a backchannel authentication meets.
+	Decision Decision
 	// Aliases offers mtls_endpoint_aliases, at the paths with /mtls in front.
 	Aliases bool
 }
@@ -94,6 +96,8 @@ type Provider struct {
 	pushed      map[string]url.Values
 	nonces      map[string]string // by role, the one that counts now
 	proofs      []Proof
+	decisions   map[string]*decision
+	pings       []Ping
 }
 
 // TB is what a provider needs of a *testing.T; examples, which get none, bring
@@ -154,6 +158,7 @@ func start(t TB, l net.Listener, addr string, dial func(context.Context) (net.Co
 		access:      map[string]grant{},
 		pushed:      map[string]url.Values{},
 		nonces:      map[string]string{},
+		decisions:   map[string]*decision{},
 	}
 	for _, opt := range opts {
 		opt(p)
@@ -250,6 +255,10 @@ func (p *Provider) Honest(endpoint string) http.HandlerFunc {
 		return p.serveEndSession
 	case "pushed_authorization_request":
 		return p.servePushed
+	case "device_authorization":
+		return p.serveDevice
+	case "backchannel_authentication":
+		return p.serveBackchannel
 	case "resource":
 		return p.serveResource
 	}
@@ -261,7 +270,8 @@ func (p *Provider) extras() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool {
-		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "pushed_authorization_request", "resource"}, name)
+		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "pushed_authorization_request",
+			"device_authorization", "backchannel_authentication", "resource"}, name)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 )
 
 // Recorded is a request that reached the provider.
@@ -17,6 +18,7 @@ type Recorded struct {
 	Body     []byte
 	// Certificate is the subject of the client's certificate, empty without one.
 	Certificate string
+	At          time.Time
 	Auth        string // at the token endpoint the client authentication: none, client_secret_basic, …
 }
 
@@ -43,7 +45,7 @@ func (p *Provider) MaxInFlight(endpoint string) int {
 func record(endpoint string, r *http.Request, body []byte) Recorded {
 	rec := Recorded{
 		Endpoint: endpoint, Method: r.Method, Path: r.URL.EscapedPath(),
-		Header: r.Header.Clone(), Query: r.URL.Query(), Body: body,
+		Header: r.Header.Clone(), Query: r.URL.Query(), Body: body, At: time.Now(),
 	}
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		rec.Certificate = r.TLS.PeerCertificates[0].Subject.CommonName

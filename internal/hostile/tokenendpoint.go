@@ -18,7 +18,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	q := form(r)
 	w.Header().Set("Cache-Control", "no-store")
 	for name, values := range q {
-		if len(values) != 1 && name != "resource" {
+		if len(values) != 1 && name != "resource" && name != "audience" {
 			refuse(w, http.StatusBadRequest, "invalid_request", name+" is sent more than once")
 			return
 		}
@@ -51,6 +51,12 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		p.redeemRefresh(w, q, thumbprint)
 	case "client_credentials":
 		p.issue(w, "client_credentials", grant{scope: strings.Fields(q.Get("scope")), thumbprint: thumbprint, details: q.Get("authorization_details")})
+	case tokenExchange:
+		p.exchange(w, q, thumbprint)
+	case jwtBearer, samlBearer:
+		p.redeemAssertion(w, q, thumbprint)
+	case deviceCode, ciba:
+		p.redeemDecision(w, q, thumbprint)
 	default:
 		refuse(w, http.StatusBadRequest, "unsupported_grant_type", "this provider does not know the grant type")
 	}
@@ -117,6 +123,12 @@ func (p *Provider) issue(w http.ResponseWriter, grantType string, g grant) {
 	}
 	if g.thumbprint != "" {
 		m["token_type"] = "DPoP"
+	}
+	if g.issued != "" {
+		m["issued_token_type"] = g.issued
+		if g.issued != tokenType+"access_token" {
+			m["token_type"] = "N_A"
+		}
 	}
 	if g.details != "" {
 		m["authorization_details"] = json.RawMessage(g.details)
