@@ -51,6 +51,7 @@ type flow struct {
 	check       func(t *testing.T, c *openid.Client, got *openid.Tokens) // beside UserInfo and refresh
 	refusals    map[string]string                                        // by provider: why it cannot play this, as it documents
 	implicit    bool                                                     // nothing to refresh and no token for UserInfo
+	elsewhere   map[string]configure                                     // by provider: what it wants beside config
 }
 
 var (
@@ -89,6 +90,11 @@ func sealedRequests(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
 func decrypting(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
 	cfg.Decrypter = jwe.Keys(jwe.Key{Private: rsaEncryption(), KeyID: "rsa-enc"}, jwe.Key{Private: ecEncryption(), KeyID: "ec-enc"})
 }
+
+const oldName = "knows the algorithm by its old name EdDSA only"
+
+// escapes is what Glewlwyd does to the values in its form_post pages: they arrive with %3A for a colon.
+const escapes = "percent-encodes the values in its form_post pages, so that iss is another"
 
 type configure = func(*testing.T, *openid.Config, openid.Secret)
 
@@ -134,7 +140,7 @@ func isBound(t *testing.T, _ *openid.Client, got *openid.Tokens) {
 var flows = []flow{
 	{name: "plain"},
 	{name: "error", deny: true},
-	{name: "form_post", ask: openid.AuthorizationRequest{ResponseMode: "form_post"}},
+	{name: "form_post", ask: openid.AuthorizationRequest{ResponseMode: "form_post"}, refusals: map[string]string{"Glewlwyd": escapes}},
 	{name: "fragment", ask: openid.AuthorizationRequest{ResponseMode: "fragment"}},
 	{name: "PAR", config: pushing},
 	{name: "PAR, required", register: map[string]any{"require_pushed_authorization_requests": true}, config: pushing},
@@ -146,12 +152,14 @@ var flows = []flow{
 			cfg.RequestObject = &openid.RequestObject{Key: signingKey(), KeyID: "sig", Publish: publish}
 		},
 		refusals: map[string]string{"oidc-provider": "takes no request_uri that it did not issue"}},
-	{name: "PAR and JAR", register: map[string]any{"request_object_signing_alg": "ES256"}, config: all(pushing, signedRequests)},
+	{name: "PAR and JAR", register: map[string]any{"request_object_signing_alg": "ES256"}, config: all(pushing, signedRequests),
+		refusals: map[string]string{"Glewlwyd": "answers 403 and nothing else to a request object that is pushed"}},
 	{name: "DPoP", register: map[string]any{"dpop_bound_access_tokens": true}, config: bound, check: isBound},
 	{name: "DPoP with nonces", register: map[string]any{"dpop_bound_access_tokens": true, "dpop_nonce": true}, config: bound, check: isBound},
-	{name: "DPoP with Ed25519", register: map[string]any{"dpop_bound_access_tokens": true}, check: isBound, refusals: map[string]string{"openidtest": "its engine knows the algorithm by its old name EdDSA only"},
+	{name: "DPoP with Ed25519", register: map[string]any{"dpop_bound_access_tokens": true}, check: isBound, refusals: map[string]string{"openidtest": oldName, "Glewlwyd": oldName},
 		config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) { cfg.DPoP = openid.DPoPKey(edSigningKey()) }},
-	{name: "PAR and DPoP with nonces", register: map[string]any{"dpop_bound_access_tokens": true, "dpop_nonce": true}, config: all(pushing, bound), check: isBound},
+	{name: "PAR and DPoP with nonces", register: map[string]any{"dpop_bound_access_tokens": true, "dpop_nonce": true}, config: all(pushing, bound), check: isBound,
+		refusals: map[string]string{"Glewlwyd": "answers invalid_dpop_proof, and gives no nonce, where a pushed request has a proof without one"}},
 	{name: "JARM", register: jarm, ask: openid.AuthorizationRequest{ResponseMode: "jwt"}},
 	{name: "JARM, form_post", register: jarm, ask: openid.AuthorizationRequest{ResponseMode: "form_post.jwt"}},
 	{name: "JARM, fragment, PS256", register: map[string]any{"authorization_signed_response_alg": "PS256"}, ask: openid.AuthorizationRequest{ResponseMode: "fragment.jwt"}},
@@ -165,22 +173,26 @@ var flows = []flow{
 	{name: "JWT UserInfo", register: map[string]any{"userinfo_signed_response_alg": "ES256"}},
 	{name: "encrypted UserInfo", register: map[string]any{"userinfo_signed_response_alg": "ES256", "userinfo_encrypted_response_alg": "ECDH-ES+A128KW", "userinfo_encrypted_response_enc": "A128GCM"}, config: decrypting},
 	{name: "hybrid", register: hybridClient("code id_token"), ask: openid.AuthorizationRequest{ResponseType: "code id_token", ResponseMode: "fragment"}},
-	{name: "hybrid, form_post", register: hybridClient("code id_token"), ask: openid.AuthorizationRequest{ResponseType: "code id_token"}},
+	{name: "hybrid, form_post", register: hybridClient("code id_token"), ask: openid.AuthorizationRequest{ResponseType: "code id_token"}, refusals: map[string]string{"Glewlwyd": escapes}},
 	{name: "hybrid, error", register: hybridClient("code id_token"), ask: openid.AuthorizationRequest{ResponseType: "code id_token"}, deny: true},
 	{name: "hybrid, encrypted", register: plus(hybridClient("code id_token"), map[string]any{"id_token_encrypted_response_alg": "RSA-OAEP", "id_token_encrypted_response_enc": "A192GCM"}),
 		config: decrypting, ask: openid.AuthorizationRequest{ResponseType: "code id_token"}},
 	{name: "hybrid with an access token", register: hybridClient("code id_token token"), ask: openid.AuthorizationRequest{ResponseType: "code id_token token"},
 		config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) { cfg.InsecureAllowFrontChannelTokens = true }},
 	{name: "implicit", register: hybridClient("id_token"), implicit: true, ask: openid.AuthorizationRequest{ResponseType: "id_token", ResponseMode: "fragment"}},
-	{name: "implicit, form_post", register: hybridClient("id_token"), implicit: true, ask: openid.AuthorizationRequest{ResponseType: "id_token"}},
+	{name: "implicit, form_post", register: hybridClient("id_token"), implicit: true, ask: openid.AuthorizationRequest{ResponseType: "id_token"}, refusals: map[string]string{"Glewlwyd": escapes}},
 	{name: "implicit, error", register: hybridClient("id_token"), ask: openid.AuthorizationRequest{ResponseType: "id_token"}, deny: true},
 	{name: "none", register: map[string]any{"token_endpoint_auth_method": "none"}, config: withAuth(func(openid.Secret) openid.ClientAuth { return openid.None() })},
 	{name: "client_secret_post", register: map[string]any{"token_endpoint_auth_method": "client_secret_post"}, config: withAuth(openid.ClientSecretPost)},
 	{name: "client_secret_jwt, HS512", register: map[string]any{"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "HS512"},
 		config: withAuth(func(s openid.Secret) openid.ClientAuth {
 			return openid.ClientSecretJWT(s, openid.Signing{Algorithm: "HS512"})
-		})},
-	{name: "private_key_jwt, PS256", register: keyClient, config: withAuth(byKey)},
+		}), elsewhere: map[string]configure{"Glewlwyd": func(_ *testing.T, cfg *openid.Config, s openid.Secret) {
+			cfg.Auth = openid.ClientSecretJWT(s, openid.Signing{Algorithm: "HS512", Audience: cfg.Issuer + "/token"})
+		}}},
+	{name: "private_key_jwt, PS256", register: keyClient, config: withAuth(byKey), elsewhere: map[string]configure{"Glewlwyd": func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
+		cfg.Auth = openid.PrivateKeyJWT(rsaSigningKey(), "rsa-sig", openid.Signing{Algorithm: "PS256", Audience: cfg.Issuer + "/token"})
+	}}},
 	{name: "tls_client_auth", issuer: mtls, register: map[string]any{"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=interop client", "tls_client_certificate_bound_access_tokens": true},
 		config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
 			cfg.Auth, cfg.Certificate = openid.TLSClientAuth(), clientCertificate("interop client", false)
@@ -245,8 +257,9 @@ var selfSigned = sync.OnceValue(func() *tls.Certificate { return clientCertifica
 func TestFlows(t *testing.T) {
 	var mu sync.Mutex
 	cells := map[[2]string]string{}
-	providers := []string{"oidc-provider", "openidtest"}
+	providers := []string{"oidc-provider", "Glewlwyd", "openidtest"}
 	node(t)
+	startedGlewlwyd(t)
 	t.Run("each", func(t *testing.T) {
 		for _, f := range flows {
 			for _, name := range providers {
@@ -283,13 +296,16 @@ func (f flow) play(t *testing.T, name string) string {
 	}
 	p := f.provider(t, name)
 	if p == nil {
-		return "refused: " + embeddedLacks
+		return "refused: " + issuerLacks
 	}
 	id, secret := p.registerAny(t, f.metadata(t))
 	cfg := openid.Config{Issuer: p.issuer, ClientID: id, Auth: openid.ClientSecret(openid.NewSecret(secret)), RedirectURI: appURI,
 		HTTPClient: &http.Client{Transport: p.transport}, InsecureAllowHTTP: p.transport == nil}
 	if f.config != nil {
 		f.config(t, &cfg, openid.NewSecret(secret))
+	}
+	if special := f.elsewhere[name]; special != nil {
+		special(t, &cfg, openid.NewSecret(secret))
 	}
 	c, err := openid.New(cfg)
 	if err != nil {
@@ -300,9 +316,12 @@ func (f flow) play(t *testing.T, name string) string {
 		ask.Scope = []string{"openid", "email", "offline_access"}
 		ask.Prompt = []string{"consent"}
 	}
-	got, err := through(t.Context(), c, p, ask, f.deny)
+	if p.glewlwyd != nil && ask.ResponseType != "" && ask.ResponseMode == "" {
+		ask.ResponseMode = "fragment" // its form_post pages cannot be read, see the row form_post
+	}
+	got, err := through(t.Context(), c, p, id, ask, f.deny)
 	if f.deny {
-		if !errors.Is(err, openid.ErrAccessDenied) {
+		if !errors.Is(err, openid.ErrAccessDenied) && !(p.glewlwyd != nil && errors.Is(err, openid.ErrInteractionRequired)) {
 			t.Errorf("the user said no, and it came as %v", err)
 		}
 		return "passed"
@@ -335,8 +354,8 @@ func (f flow) play(t *testing.T, name string) string {
 	return "passed"
 }
 
-// embeddedLacks stands where the embedded provider does not play an issuer.
-const embeddedLacks = "the embedded provider has no issuer of this kind"
+// issuerLacks stands where only npm oidc-provider plays an issuer.
+const issuerLacks = "has no issuer of this kind"
 
 func (f flow) provider(t *testing.T, name string) *provider {
 	if name == "oidc-provider" {
@@ -354,19 +373,35 @@ func (f flow) provider(t *testing.T, name string) *provider {
 		return nil
 	}
 	_, nonces := f.register["dpop_nonce"]
+	if name == "Glewlwyd" {
+		g := startedGlewlwyd(t)
+		return &provider{issuer: g.base + map[bool]string{false: "plain", true: "nonce"}[nonces], glewlwyd: g}
+	}
 	op := openidtest.New(t, openidtest.Config{Scopes: scopes, AuthorizationDetails: []string{"payment"}, Resources: []string{resource}, DPoPNonces: nonces,
 		Log: t.Logf})
 	return &provider{issuer: op.Issuer(), pages: true}
 }
 
 // through is a whole login, whatever its response mode.
-func through(ctx context.Context, c *openid.Client, p *provider, ask openid.AuthorizationRequest, deny bool) (*openid.Tokens, error) {
+func through(ctx context.Context, c *openid.Client, p *provider, id string, ask openid.AuthorizationRequest, deny bool) (*openid.Tokens, error) {
+	ua := p.userAgent()
+	ua.deny = deny
+	if p.glewlwyd != nil {
+		// Its pages run in a browser only. Who says no there just stays; an error comes where nobody may be asked.
+		ask.Prompt = nil
+		if deny {
+			ask.Prompt = []string{"none"}
+		} else if err := p.glewlwyd.logIn(ctx, ua, p.issuer, id, ask); err != nil {
+			return nil, err
+		}
+	}
 	address, tx, err := c.Authorize(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
-	ua := p.userAgent()
-	ua.deny = deny
+	if p.glewlwyd != nil {
+		address += "&g_continue"
+	}
 	arrived, err := ua.visit(ctx, address, appURI)
 	if err != nil {
 		return nil, err
@@ -417,6 +452,11 @@ func jwk(t *testing.T, public crypto.PublicKey, kid, use string) map[string]any 
 
 func (p *provider) registerAny(t *testing.T, metadata map[string]any) (id, secret string) {
 	t.Helper()
+	if p.glewlwyd != nil {
+		id, secret = "client-"+rand.Text(), rand.Text()+rand.Text()+rand.Text()
+		p.glewlwyd.register(t, id, secret, metadata)
+		return id, secret
+	}
 	var server struct {
 		Endpoint string `json:"registration_endpoint"`
 	}
@@ -435,7 +475,8 @@ func tabulate(providers []string, cells map[[2]string]string) []byte {
 
 What our client did at providers that others wrote, as the last run of ` + "`go test -run TestFlows ./interop -update`" + ` saw it; the same test
 without ` + "`-update`" + ` fails when this page is not what it sees. Each flow is a login with UserInfo and a refresh where the flow has them.
-oidc-provider is npm's, version 9.13.3, with its plain issuer, one with mutual TLS, one under FAPI 1.0 and one under FAPI 2.0.
+oidc-provider is npm's, version 9.13.3, with its plain issuer, one with mutual TLS, one under FAPI 1.0 and one under FAPI 2.0. Glewlwyd
+is Debian's, version 2.7.5, with one issuer and another that demands DPoP nonces; it shows no page to say no on, so that its errors are those of prompt=none.
 
 `)
 	fmt.Fprintf(&b, "| flow | %s |\n|---|%s\n", strings.Join(providers, " | "), strings.Repeat("---|", len(providers)))

@@ -118,6 +118,12 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "npm oidc-provider said:\n%s\n", p.errors.String())
 		}
 	}
+	if g := glewlwydProcess.glewlwyd; g != nil {
+		g.stop()
+		if code != 0 {
+			fmt.Fprintf(os.Stderr, "Glewlwyd said:\n%s\n", g.errors.String())
+		}
+	}
 	os.Exit(code)
 }
 
