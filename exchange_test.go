@@ -116,8 +116,12 @@ func TestAssertionGrants(t *testing.T) {
 		assertion string
 		sent      string
 	}{
-		{func(a func(context.Context) (Secret, error)) Grant { return JWTBearer{Assertion: a, Scope: []string{"openid"}} }, "urn:ietf:params:oauth:grant-type:jwt-bearer", "a.b.c", "a.b.c"},
-		{func(a func(context.Context) (Secret, error)) Grant { return SAMLBearer{Assertion: a, Scope: []string{"openid"}} }, "urn:ietf:params:oauth:grant-type:saml2-bearer", xml,
+		{func(a func(context.Context) (Secret, error)) Grant {
+			return JWTBearer{Assertion: a, Scope: []string{"openid"}}
+		}, "urn:ietf:params:oauth:grant-type:jwt-bearer", "a.b.c", "a.b.c"},
+		{func(a func(context.Context) (Secret, error)) Grant {
+			return SAMLBearer{Assertion: a, Scope: []string{"openid"}}
+		}, "urn:ietf:params:oauth:grant-type:saml2-bearer", xml,
 			base64.RawURLEncoding.EncodeToString([]byte(xml))},
 	} {
 		p := hostile.New(t)

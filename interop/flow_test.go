@@ -88,8 +88,37 @@ func sealedRequests(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
 }
 
 func decrypting(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
-	cfg.Decrypter = jwe.Keys(jwe.Key{Private: rsaEncryption(), KeyID: "rsa-enc"}, jwe.Key{Private: ecEncryption(), KeyID: "ec-enc"})
+	cfg.Decrypter = &counted{Decrypter: jwe.Keys(jwe.Key{Private: rsaEncryption(), KeyID: "rsa-enc"}, jwe.Key{Private: ecEncryption(), KeyID: "ec-enc"})}
 }
+
+// counted tells whether anything came encrypted at all.
+type counted struct {
+	openid.Decrypter
+	n atomic.Int64
+}
+
+func (d *counted) Decrypt(ctx context.Context, compact string) ([]byte, error) {
+	d.n.Add(1)
+	return d.Decrypter.Decrypt(ctx, compact)
+}
+
+// signedUserInfo tells whether UserInfo came as a JWT, by the checks that it met.
+func signedUserInfo(t *testing.T, cfg *openid.Config, _ openid.Secret) {
+	cfg.RequireSignedUserInfo = true
+	met := new(atomic.Bool)
+	cfg.Trace = func(_ context.Context, e openid.Event) {
+		if e.Document == "UserInfo" && e.Name == "signature" {
+			met.Store(true)
+		}
+	}
+	t.Cleanup(func() {
+		if !met.Load() && !t.Failed() {
+			t.Error("UserInfo did not come signed")
+		}
+	})
+}
+
+const ownType = "types signed UserInfo token-userinfo+jwt, which no specification knows"
 
 const oldName = "knows the algorithm by its old name EdDSA only"
 
@@ -164,14 +193,15 @@ var flows = []flow{
 	{name: "JARM, form_post", register: jarm, ask: openid.AuthorizationRequest{ResponseMode: "form_post.jwt"}},
 	{name: "JARM, fragment, PS256", register: map[string]any{"authorization_signed_response_alg": "PS256"}, ask: openid.AuthorizationRequest{ResponseMode: "fragment.jwt"}},
 	{name: "JARM, encrypted", register: map[string]any{"authorization_signed_response_alg": "ES256", "authorization_encrypted_response_alg": "ECDH-ES+A256KW", "authorization_encrypted_response_enc": "A256GCM"},
-		config: decrypting, ask: openid.AuthorizationRequest{ResponseMode: "jwt"}},
+		config: decrypting, ask: openid.AuthorizationRequest{ResponseMode: "jwt"}, refusals: map[string]string{"Glewlwyd": "encrypts no authorization response"}},
 	{name: "JARM, error", register: jarm, ask: openid.AuthorizationRequest{ResponseMode: "jwt"}, deny: true},
 	{name: "encrypted ID Token, RSA-OAEP-256", register: map[string]any{"id_token_encrypted_response_alg": "RSA-OAEP-256", "id_token_encrypted_response_enc": "A128CBC-HS256"}, config: decrypting},
 	{name: "encrypted ID Token, RSA-OAEP-512", register: map[string]any{"id_token_encrypted_response_alg": "RSA-OAEP-512", "id_token_encrypted_response_enc": "A256CBC-HS512"}, config: decrypting,
-		refusals: map[string]string{"openidtest": "its engine has no RSA-OAEP-512"}},
+		refusals: map[string]string{"openidtest": "its engine has no RSA-OAEP-512", "Glewlwyd": "has no RSA-OAEP-512, and sends the ID Token unencrypted then"}},
 	{name: "encrypted ID Token, ECDH-ES", register: map[string]any{"id_token_encrypted_response_alg": "ECDH-ES", "id_token_encrypted_response_enc": "A256GCM"}, config: decrypting},
-	{name: "JWT UserInfo", register: map[string]any{"userinfo_signed_response_alg": "ES256"}},
-	{name: "encrypted UserInfo", register: map[string]any{"userinfo_signed_response_alg": "ES256", "userinfo_encrypted_response_alg": "ECDH-ES+A128KW", "userinfo_encrypted_response_enc": "A128GCM"}, config: decrypting},
+	{name: "JWT UserInfo", register: map[string]any{"userinfo_signed_response_alg": "ES256"}, config: signedUserInfo, refusals: map[string]string{"Glewlwyd": ownType}},
+	{name: "encrypted UserInfo", register: map[string]any{"userinfo_signed_response_alg": "ES256", "userinfo_encrypted_response_alg": "ECDH-ES+A128KW", "userinfo_encrypted_response_enc": "A128GCM"}, config: all(decrypting, signedUserInfo),
+		refusals: map[string]string{"Glewlwyd": ownType}},
 	{name: "hybrid", register: hybridClient("code id_token"), ask: openid.AuthorizationRequest{ResponseType: "code id_token", ResponseMode: "fragment"}},
 	{name: "hybrid, form_post", register: hybridClient("code id_token"), ask: openid.AuthorizationRequest{ResponseType: "code id_token"}, refusals: map[string]string{"Glewlwyd": escapes}},
 	{name: "hybrid, error", register: hybridClient("code id_token"), ask: openid.AuthorizationRequest{ResponseType: "code id_token"}, deny: true},
@@ -335,11 +365,17 @@ func (f flow) play(t *testing.T, name string) string {
 	if f.check != nil {
 		f.check(t, c, got)
 	}
+	if d, ok := cfg.Decrypter.(*counted); ok && !strings.Contains(f.name, "UserInfo") && d.n.Load() == 0 {
+		t.Error("nothing came encrypted")
+	}
 	if f.implicit {
 		return "passed"
 	}
 	if info, err := c.UserInfo(t.Context(), got); err != nil || info.Subject() != got.IDToken.Subject() {
 		t.Errorf("UserInfo: %v, %v", info, err)
+	}
+	if d, ok := cfg.Decrypter.(*counted); ok && d.n.Load() == 0 {
+		t.Error("nothing came encrypted")
 	}
 	again, err := c.Refresh(t.Context(), got)
 	if err != nil {

@@ -296,6 +296,13 @@ func (g *glewlwyd) register(t *testing.T, id, secret string, metadata map[string
 			}
 		}
 	}
+	// It has one algorithm for everything that it encrypts, and names the key.
+	for _, what := range []string{"id_token", "userinfo"} {
+		if alg, ok := metadata[what+"_encrypted_response_alg"].(string); ok {
+			client["encrypt_"+what], client["alg"], client["enc"] = "true", alg, metadata[what+"_encrypted_response_enc"]
+			client["alg_kid"] = map[bool]string{true: "rsa-enc", false: "ec-enc"}[strings.HasPrefix(alg, "RSA")]
+		}
+	}
 	client["jwks"] = metadata["jwks"]
 	if metadata["token_endpoint_auth_method"] == "none" {
 		client["confidential"] = false
