@@ -26,7 +26,7 @@ import (
 	"github.com/openid-client/openid"
 )
 
-const glewlwydRoot = "glewlwyd/root"
+const glewlwydProgram = "glewlwyd/program"
 
 // glewlwydProcess is the one process of Debian's Glewlwyd that all tests of a run share. It is free software under the GPL, and no part
 // of this module: a program beside it.
@@ -47,7 +47,7 @@ type glewlwyd struct {
 // startedGlewlwyd returns the process. Where the program is missing the test is skipped, unless it is required.
 func startedGlewlwyd(t *testing.T) *glewlwyd {
 	t.Helper()
-	_, err := os.Stat(filepath.Join(glewlwydRoot, "usr/bin/glewlwyd"))
+	_, err := os.Stat(filepath.Join(glewlwydProgram, "usr/bin/glewlwyd"))
 	if _, missing := exec.LookPath("sqlite3"); err != nil || missing != nil {
 		const missing = "Glewlwyd is not there: run interop/glewlwyd/install on Debian 12"
 		if slices.Contains(strings.Split(os.Getenv("OPENID_TEST_REQUIRE"), ","), "glewlwyd") {
@@ -79,7 +79,7 @@ func startGlewlwyd() (*glewlwyd, error) {
 	g.base = fmt.Sprintf("http://127.0.0.1:%d/api/", port)
 	config, err := g.configure(port)
 	if err == nil {
-		g.cmd = exec.Command(filepath.Join(glewlwydRoot, "usr/bin/glewlwyd"), "--config-file", config)
+		g.cmd = exec.Command(filepath.Join(glewlwydProgram, "usr/bin/glewlwyd"), "--config-file", config)
 		g.cmd.Stdout, g.cmd.Stderr = &g.errors, &g.errors
 		err = g.cmd.Start()
 	}
@@ -104,7 +104,7 @@ func (g *glewlwyd) stop() {
 
 // configure writes the configuration and an empty database.
 func (g *glewlwyd) configure(port int) (string, error) {
-	root, err := filepath.Abs(glewlwydRoot)
+	root, err := filepath.Abs(glewlwydProgram)
 	if err != nil {
 		return "", err
 	}
