@@ -9,7 +9,9 @@
 // To keep a login fresh: [Client.Refresh]. To learn more about the user: [Client.UserInfo]. To log out at the server too:
 // [Client.LogoutURL] and [Client.LogoutCallback].
 //
-// To call an API as a service: [Client.Tokens] with [ClientCredentials]. To present a token to an API: [Client.HTTPClient].
+// To call an API as a service: [Client.Tokens] with [ClientCredentials]. Without a browser at hand: [Device], or [CIBA] where the user's own
+// telephone asks. To pass a user's token on: [TokenExchange]; with what somebody vouches for: [JWTBearer], [SAMLBearer]; otherwise
+// [CustomGrant]. To present a token to an API: [Client.HTTPClient].
 //
 // What a server wants beside the plain flow stands in [Config]: DPoP, Certificate, RequestObject, PushAuthorizationRequests, Decrypter; what a
 // login wants stands in [AuthorizationRequest].
