@@ -28,13 +28,16 @@ type tables struct {
 	device             []check[*deviceResponse]
 	backchannel        []check[*backchannelResponse]
 	recent             []check[*jwt]
+	introspectionJWT   []check[*jwt]
+	introspection      []check[*introspectionDocument]
 }
 
 var allTables = tables{
 	metadata: metadataChecks, request: requestChecks, pushed: pushedChecks, callback: callbackChecks, response: responseChecks,
 	jarm: jarmChecks, token: tokenResponseChecks, idToken: idTokenChecks, refreshed: refreshedChecks, front: frontChecks, back: backChecks,
 	userInfoJWT: userInfoJWTChecks, userInfo: userInfoChecks, logout: logoutChecks,
-	device: deviceChecks, backchannel: backchannelChecks, recent: recentChecks,
+	device: deviceChecks, backchannel: backchannelChecks, recent: recentChecks, introspectionJWT: introspectionJWTChecks,
+	introspection: introspectionChecks,
 }
 
 // A document is something that came from outside, under judgement.

@@ -74,6 +74,8 @@ type Config struct {
 	// RequireSignedUserInfo asks for UserInfo as a JWT, for a client that is registered with userinfo_signed_response_alg, and takes no other
 	// (OpenID Connect Core 1.0 section 5.3.2).
 	RequireSignedUserInfo bool
+	// RequireSignedIntrospection does the same for answers about tokens, and introspection_signed_response_alg (RFC 9701 section 4).
+	RequireSignedIntrospection bool
 	// ClockTolerance is how far the two clocks may differ when times are compared: 30 s when zero, 300 s at most.
 	ClockTolerance time.Duration
 	// ClockSkew is added to this machine's clock, positive when it is known to be slow; a day at most.

@@ -30,6 +30,7 @@ type server struct {
 	known                      [len(usedEndpoints)]*url.URL // urls, and of an endpoint that a renewal left out the last one
 	algs                       []string                     // accepted for ID Tokens
 	userInfoAlgs, responseAlgs []string                     // likewise for signed UserInfo and authorization responses
+	introspectionAlgs          []string                     // and for signed introspection responses
 	keys                       *jwks.Cache
 	loaded                     time.Time
 	retry                      time.Time // when a refresh may be tried
@@ -46,6 +47,8 @@ const (
 	parEndpoint
 	deviceEndpoint
 	backchannelEndpoint
+	introspectionEndpoint
+	revocationEndpoint
 )
 
 // usedEndpoints are the addresses this package sends requests or browsers to. With a certificate the direct ones may lie elsewhere: a
@@ -65,6 +68,8 @@ var usedEndpoints = [...]struct {
 	deviceEndpoint: {"device authorization", "device_authorization_endpoint", true, func(m *ServerMetadata) string { return m.DeviceAuthorizationEndpoint }},
 	backchannelEndpoint: {"backchannel authentication", "backchannel_authentication_endpoint", true,
 		func(m *ServerMetadata) string { return m.BackchannelAuthenticationEndpoint }},
+	introspectionEndpoint: {"introspection", "introspection_endpoint", true, func(m *ServerMetadata) string { return m.IntrospectionEndpoint }},
+	revocationEndpoint:    {"revocation", "revocation_endpoint", true, func(m *ServerMetadata) string { return m.RevocationEndpoint }},
 }
 
 // address is where this client reaches an endpoint.
@@ -188,6 +193,7 @@ func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) 
 	}
 	s := &server{meta: m, urls: d.urls, known: d.urls, algs: d.algs, loaded: time.Now()}
 	s.userInfoAlgs, s.responseAlgs = asymmetric(m.UserInfoSigningAlgValuesSupported), asymmetric(m.AuthorizationSigningAlgValuesSupported)
+	s.introspectionAlgs = asymmetric(m.IntrospectionSigningAlgValuesSupported)
 	if old != nil {
 		for id, u := range old.known {
 			s.known[id] = cmp.Or(s.known[id], u)

@@ -16,6 +16,8 @@
 // What a server wants beside the plain flow stands in [Config]: DPoP, Certificate, RequestObject, PushAuthorizationRequests, Decrypter; what a
 // login wants stands in [AuthorizationRequest].
 //
+// To ask the server about a token: [Client.Introspect]. To have it forgotten: [Client.Revoke].
+//
 // To verify an ID Token that came on another way: [Client.VerifyIDToken].
 //
 // # What is always done

@@ -53,7 +53,9 @@ const (
 	ErrAuthorizationPending     Code = "authorization_pending"         // RFC 8628 section 3.5, CIBA section 11
 	ErrSlowDown                 Code = "slow_down"
 	ErrExpiredToken             Code = "expired_token"
-	ErrUnknownUserID            Code = "unknown_user_id" // CIBA section 13
+	ErrUnsupportedTokenType     Code = "unsupported_token_type" // RFC 7009 section 2.2.1
+	ErrInactive                 Code = "inactive"               // of no registry: what [Client.Introspect] says of a token that is not active
+	ErrUnknownUserID            Code = "unknown_user_id"        // CIBA section 13
 	ErrExpiredLoginHintToken    Code = "expired_login_hint_token"
 	ErrMissingUserCode          Code = "missing_user_code"
 	ErrInvalidUserCode          Code = "invalid_user_code"

@@ -110,7 +110,9 @@ func ExampleSAMLBearer() {
 	defer op.stop()
 
 	tokens, err := op.client().Tokens(ctx, openid.SAMLBearer{
-		Assertion: func(context.Context) (openid.Secret, error) { return openid.NewSecret("<Assertion>…</Assertion>"), nil },
+		Assertion: func(context.Context) (openid.Secret, error) {
+			return openid.NewSecret("<Assertion>…</Assertion>"), nil
+		},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -130,4 +132,27 @@ func ExampleCustomGrant() {
 	})
 	fmt.Println(errors.Is(err, openid.ErrUnsupportedGrantType)) // nor does this server
 	// Output: true
+}
+
+// Whether a token is good, and for what: the server says.
+func ExampleClient_Introspect() {
+	ctx, op := start()
+	defer op.stop()
+	client := op.client()
+	tokens := op.logIn(client, "openid", "orders:read")
+
+	answer, err := client.Introspect(ctx, tokens.AccessToken)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(answer.Subject(), answer.Scope())
+
+	if err := client.Revoke(ctx, tokens.AccessToken); err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Introspect(ctx, tokens.AccessToken)
+	fmt.Println(errors.Is(err, openid.ErrInactive))
+	// Output:
+	// alice-sub [openid orders:read]
+	// true
 }

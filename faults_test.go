@@ -39,6 +39,18 @@ var faultyCalls = []faultyCall{
 			_, _, err := c.Authorize(ctx, AuthorizationRequest{Scope: []string{"openid"}})
 			return err
 		}},
+	{name: "device authorization", endpoint: "device_authorization", post: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, _ *Tokens) error {
+		_, err := c.Tokens(ctx, Device{Show: quietly})
+		return err
+	}},
+	{name: "backchannel authentication", endpoint: "backchannel_authentication", post: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, _ *Tokens) error {
+		_, err := c.Tokens(ctx, CIBA{LoginHint: "alice"})
+		return err
+	}},
+	{name: "introspection", endpoint: "introspection", post: true, loggedIn: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
+		_, err := c.Introspect(ctx, t.AccessToken)
+		return err
+	}},
 	{name: "userinfo", endpoint: "userinfo", loggedIn: true,
 		call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 			_, err := c.UserInfo(ctx, t)

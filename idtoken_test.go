@@ -46,6 +46,8 @@ func (c *Client) without(name string) {
 	c.rows.device = dropRow(c.rows.device, name)
 	c.rows.backchannel = dropRow(c.rows.backchannel, name)
 	c.rows.recent = dropRow(c.rows.recent, name)
+	c.rows.introspection = dropRow(c.rows.introspection, name)
+	c.rows.introspectionJWT = dropRow(c.rows.introspectionJWT, name)
 }
 
 func dropRow[D document](rows []check[D], name string) []check[D] {

@@ -38,6 +38,7 @@ type ServerMetadata struct {
 	UserInfoSigningAlgValuesSupported         []string
 	AuthorizationSigningAlgValuesSupported    []string // of JWT responses, JARM section 4
 	RequestObjectSigningAlgValuesSupported    []string
+	IntrospectionSigningAlgValuesSupported    []string // RFC 9701 section 7
 	DPoPSigningAlgValuesSupported             []string // RFC 9449 section 5.1
 	AuthorizationDetailsTypesSupported        []string // RFC 9396 section 10
 	PromptValuesSupported                     []string
@@ -90,6 +91,7 @@ func (m *ServerMetadata) members() []member {
 		{"userinfo_signing_alg_values_supported", &m.UserInfoSigningAlgValuesSupported},
 		{"authorization_signing_alg_values_supported", &m.AuthorizationSigningAlgValuesSupported},
 		{"request_object_signing_alg_values_supported", &m.RequestObjectSigningAlgValuesSupported},
+		{"introspection_signing_alg_values_supported", &m.IntrospectionSigningAlgValuesSupported},
 		{"dpop_signing_alg_values_supported", &m.DPoPSigningAlgValuesSupported},
 		{"authorization_details_types_supported", &m.AuthorizationDetailsTypesSupported},
 		{"prompt_values_supported", &m.PromptValuesSupported},

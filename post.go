@@ -37,7 +37,7 @@ func (c *Client) post(ctx context.Context, s *server, id endpointID, form url.Va
 			}
 		}
 		sent := func() []string { return confidential(&r) }
-		res, err := c.exchange(ctx, name, &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: jsonMediaTypes}, sent)
+		res, err := c.exchange(ctx, name, &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: c.accepts(id)}, sent)
 		if err != nil || key == nil {
 			return res, sent, err
 		}
@@ -45,6 +45,19 @@ func (c *Client) post(ctx context.Context, s *server, id endpointID, form url.Va
 			return res, sent, nil
 		}
 	}
+}
+
+// accepts are the media types that an endpoint may answer in.
+func (c *Client) accepts(id endpointID) []string {
+	switch {
+	case id == revocationEndpoint:
+		return nil // its status says it all: RFC 7009 section 2.2
+	case id != introspectionEndpoint:
+		return jsonMediaTypes
+	case c.cfg.RequireSignedIntrospection:
+		return introspectionMediaTypes[1:]
+	}
+	return introspectionMediaTypes
 }
 
 // namesClient: these requests say client_id whatever the authentication (RFC 9126 section 2.1; of the others old servers expect it).

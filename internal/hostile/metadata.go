@@ -21,6 +21,9 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		"pushed_authorization_request_endpoint":            p.URL("pushed_authorization_request"),
 		"device_authorization_endpoint":                    p.URL("device_authorization"),
 		"backchannel_authentication_endpoint":              p.URL("backchannel_authentication"),
+		"introspection_endpoint":                           p.URL("introspection"),
+		"revocation_endpoint":                              p.URL("revocation"),
+		"introspection_signing_alg_values_supported":       []any{s.Alg},
 		"authorization_signing_alg_values_supported":       []any{s.Alg},
 		"userinfo_signing_alg_values_supported":            []any{s.Alg},
 		"dpop_signing_alg_values_supported":                []any{"ES256", "ES384", "Ed25519", "RS256", "PS256"},
@@ -39,7 +42,7 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	if s.Aliases {
 		aliases := map[string]any{}
 		for _, name := range []string{"authorization", "token", "userinfo", "end_session", "pushed_authorization_request",
-			"device_authorization", "backchannel_authentication"} {
+			"device_authorization", "backchannel_authentication", "introspection", "revocation"} {
 			aliases[name+"_endpoint"] = p.URL("mtls/" + name)
 		}
 		aliases["jwks_uri"] = p.URL("mtls/jwks")

@@ -59,6 +59,9 @@ type Script struct {
 	Pushed        func(m map[string]any) // the answer to a pushed authorization request
 	UserInfoJWT   func(tok *Token)       // not nil: UserInfo is signed
 
+	Introspection    func(m map[string]any)
+	IntrospectionJWT func(tok *Token) // not nil: the answer is signed
+
 	// Encrypt, when set, wraps every JWT that is not an access token: this
 	// package has no JWE of its own.
 	Encrypt func(jws string) string
@@ -259,6 +262,10 @@ func (p *Provider) Honest(endpoint string) http.HandlerFunc {
 		return p.serveDevice
 	case "backchannel_authentication":
 		return p.serveBackchannel
+	case "introspection":
+		return p.serveIntrospection
+	case "revocation":
+		return p.serveRevocation
 	case "resource":
 		return p.serveResource
 	}
@@ -271,7 +278,7 @@ func (p *Provider) extras() []string {
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool {
 		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "pushed_authorization_request",
-			"device_authorization", "backchannel_authentication", "resource"}, name)
+			"device_authorization", "backchannel_authentication", "introspection", "revocation", "resource"}, name)
 	})
 }
 
