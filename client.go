@@ -71,9 +71,6 @@ type Config struct {
 	// lists, RS256 where it lists none. HS256, HS384 and HS512 are accepted only when they are named here, and need a client secret:
 	// whoever learns that secret could then make ID Tokens too.
 	IDTokenSigningAlgs []string
-	// RequireSignedUserInfo asks for UserInfo as a JWT, for a client that is registered with userinfo_signed_response_alg, and takes no other
-	// (OpenID Connect Core 1.0 section 5.3.2).
-	RequireSignedUserInfo bool
 	// RequireSignedIntrospection does the same for answers about tokens, and introspection_signed_response_alg (RFC 9701 section 4).
 	RequireSignedIntrospection bool
 	// ClockTolerance is how far the two clocks may differ when times are compared: 30 s when zero, 300 s at most.

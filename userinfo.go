@@ -151,13 +151,6 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 
 var userInfoMediaTypes = []string{"application/json", "application/jwt"}
 
-func (c *Client) userInfoMediaTypes() []string {
-	if c.cfg.RequireSignedUserInfo {
-		return userInfoMediaTypes[1:]
-	}
-	return userInfoMediaTypes
-}
-
 // askUserInfo presents the access token, and once more where the server only misses its nonce (RFC 9449 section 9).
 func (c *Client) askUserInfo(ctx context.Context, u *url.URL, t *Tokens) (*endpoint.Response, error) {
 	key, err := c.cfg.DPoP.restore(t.keyRecord())
@@ -167,7 +160,7 @@ func (c *Client) askUserInfo(ctx context.Context, u *url.URL, t *Tokens) (*endpo
 	access := t.AccessToken.Reveal()
 	sent := func() []string { return []string{access} }
 	for attempt := 1; ; attempt++ {
-		r := &endpoint.Request{Method: http.MethodGet, URL: u, Accept: c.userInfoMediaTypes(), Header: http.Header{"Authorization": {t.scheme() + access}}}
+		r := &endpoint.Request{Method: http.MethodGet, URL: u, Accept: userInfoMediaTypes, Header: http.Header{"Authorization": {t.scheme() + access}}}
 		if key != nil {
 			if err := c.prove(r.Header, key, dpop.ResourceServer, r.Method, u, access); err != nil {
 				return nil, err

@@ -204,25 +204,3 @@ func TestLogoutChecksBite(t *testing.T) {
 		}
 	}
 }
-
-// TestRequireSignedUserInfo: who is registered for signed UserInfo takes no other, and says so to the server.
-func TestRequireSignedUserInfo(t *testing.T) {
-	p := hostile.New(t)
-	c := newTestClient(t, p, func(cfg *Config) { cfg.RequireSignedUserInfo = true })
-	tokens, err := logIn(t, c, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = c.UserInfo(t.Context(), tokens)
-	var failed *ExchangeError
-	if !errors.As(err, &failed) || failed.Expected != "application/jwt" || failed.Got != "application/json" {
-		t.Errorf("unsigned UserInfo: %v", err)
-	}
-	if accept := p.Requests("userinfo")[0].Header.Get("Accept"); accept != "application/jwt" {
-		t.Errorf("Accept: %s", accept)
-	}
-	p.UserInfoJWT = func(*hostile.Token) {}
-	if _, err := c.UserInfo(t.Context(), tokens); err != nil {
-		t.Errorf("signed UserInfo: %v", err)
-	}
-}
