@@ -51,7 +51,8 @@ type AuthorizationRequest struct {
 	// server; what it was made from is still the caller's to check, before a browser is sent to an address that came from outside. At most
 	// 1 KiB of UTF-8.
 	AppState string
-	// MaxAge asks for a login that is no older; zero asks for a new one. The ID Token's auth_time is checked against it.
+	// MaxAge asks for a login that is no older; zero asks for a new one. The ID Token's auth_time is checked against it. Without the scope
+	// openid there is no ID Token, and the API alone can tell (RFC 9470 section 6).
 	MaxAge *time.Duration
 	// Extra parameters of the server's own. They cannot replace what the fields above and the client say.
 	Extra url.Values
@@ -62,7 +63,7 @@ type AuthorizationRequest struct {
 const maxAppState = 1 << 10
 
 // ownParameters are set by this package alone.
-var ownParameters = []string{"client_id", "code_challenge", "code_challenge_method", "dpop_jkt", "max_age", "nonce", "redirect_uri", "request",
+var ownParameters = []string{"client_assertion", "client_assertion_type", "client_id", "client_secret", "code_challenge", "code_challenge_method", "dpop_jkt", "max_age", "nonce", "redirect_uri", "request",
 	"request_uri", "response_mode", "response_type", "scope", "state"}
 
 // fieldParameters have a field of [AuthorizationRequest] and may stand in its Extra instead.
@@ -220,6 +221,19 @@ func (c *Client) mistake(r *AuthorizationRequest, t *transaction) error {
 	if err := detailsMistake("AuthorizationRequest", r.AuthorizationDetails); err != nil {
 		return err
 	}
+	for _, list := range []struct {
+		field  string
+		values []string
+	}{{"Prompt", r.Prompt}, {"ACRValues", r.ACRValues}, {"UILocales", r.UILocales}} {
+		for _, v := range list.values {
+			if !isScope(v) { // with a space in it, it would be two
+				return wrong(list.field, "one value in each element", quoted(v))
+			}
+		}
+	}
+	if r.Claims != nil && !slices.Contains(r.Scope, "openid") {
+		return wrong("Claims", "none, or the Scope openid too (OpenID Connect Core 1.0 §5.5)", "Claims without it")
+	}
 	if len(r.Prompt) > 1 && slices.Contains(r.Prompt, "none") {
 		return wrong("Prompt", `"none" alone (OpenID Connect Core 1.0 §3.1.2.1)`, quoted(strings.Join(r.Prompt, " ")))
 	}
@@ -274,9 +288,13 @@ func (c *Client) responseMistake(r *AuthorizationRequest, t *transaction) error 
 		return fmt.Errorf("openid: AuthorizationRequest: ResponseType %q and ResponseMode %q exclude each other (OAuth 2.0 Multiple Response Types §3)", rt.name, t.responseMode)
 	case rt.idToken && !slices.Contains(r.Scope, "openid"):
 		return fmt.Errorf("openid: AuthorizationRequest: ResponseType %q needs the Scope openid", rt.name)
+	case !rt.code && len(r.TokenExtra) > 0:
+		return fmt.Errorf("openid: AuthorizationRequest: ResponseType %q brings no code to redeem, which TokenExtra is for", rt.name)
+	case rt.name == "id_token" && r.Claims != nil && r.Claims.UserInfo != nil:
+		return fmt.Errorf("openid: AuthorizationRequest: ResponseType %q brings no access token for UserInfo, which Claims.UserInfo is for (OpenID Connect Core 1.0 §5.5)", rt.name)
 	case rt.token && !rt.code && c.cfg.DPoP.enabled():
 		return fmt.Errorf("openid: AuthorizationRequest: ResponseType %q brings a token that is bound to no key, and Config.DPoP wants it bound", rt.name)
-	case c.cfg.DetachedSignature && rt.code && !rt.idToken && !mode.jwt:
+	case c.cfg.DetachedSignature && !rt.idToken && !mode.jwt:
 		return fmt.Errorf(`openid: AuthorizationRequest: ResponseType %q and ResponseMode %q bring an unsigned response, and Config.DetachedSignature wants "code id_token" or a JWT (FAPI 1.0 Advanced §5.2.2)`, rt.name, t.responseMode)
 	}
 	return nil

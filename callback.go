@@ -298,7 +298,8 @@ func readCallback(r *http.Request) (mode string, values url.Values, wrong string
 func (c *Client) callback(ctx context.Context, mode string, values url.Values, wrong string, pending []Transaction) (*Tokens, error) {
 	d := &authorizationResponse{c: c, mode: mode, values: values, wrong: wrong, none: len(pending) == 0}
 	state := values.Get("state")
-	if list := values["response"]; len(list) == 1 {
+	// A key is not worked for strangers: whose browser brought no login has nothing to be decrypted.
+	if list := values["response"]; len(list) == 1 && c.anyPending("login", pending) {
 		if d.jwt, d.sealed = c.decrypted(ctx, list[0]); d.sealed == nil {
 			inside, ok := readResponse(d.jwt)
 			state, d.opaque = inside.Get("state"), !ok

@@ -111,6 +111,8 @@ func (k *dpopKeys) mistake() (expected, got string) {
 	switch {
 	case k.err != nil:
 		return "keys that can sign proofs", k.err.Error()
+	case k.how.Audience != "":
+		return "no Signing.Audience, since a proof has none", quoted(k.how.Audience)
 	case k.perGrant && k.how.Algorithm != "" && k.how.Algorithm != "ES256":
 		return "ES256, which DPoPPerGrant makes keys for", quoted(k.how.Algorithm)
 	}

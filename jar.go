@@ -92,8 +92,12 @@ func (o *RequestObject) mistake(cfg *Config) (expected, got string) {
 		return "either RequestObject.Publish or PushAuthorizationRequests (RFC 9126 §2.1)", "both"
 	case o.InsecureUnsigned && o.Key != nil:
 		return "either Key or InsecureUnsigned", "both"
+	case o.InsecureUnsigned && o.KeyID != "":
+		return "either KeyID or InsecureUnsigned", "both"
 	case o.InsecureUnsigned && o.Signing.Algorithm != "":
 		return "either Signing.Algorithm or InsecureUnsigned", "both"
+	case o.InsecureUnsigned && o.Encrypter != nil:
+		return "either Encrypter or InsecureUnsigned: what is encrypted is signed first (RFC 9101 §6.1)", "both"
 	case o.Key == nil && !o.InsecureUnsigned:
 		return "a Key that signs request objects", "nil"
 	}
@@ -143,7 +147,7 @@ func (o *requestSigner) encode(ctx context.Context, c *Client, s *server, params
 	if err != nil {
 		return nil, fmt.Errorf("openid: RequestObject.Publish: %w", err)
 	}
-	if u, err := url.Parse(uri); err != nil || u.Scheme != "https" && !(c.cfg.InsecureAllowHTTP && u.Scheme == "http" && loopback(u.Hostname())) {
+	if u, err := url.Parse(uri); err != nil || u.Host == "" || u.Scheme != "https" && !(c.cfg.InsecureAllowHTTP && u.Scheme == "http" && loopback(u.Hostname())) {
 		return nil, fmt.Errorf("openid: RequestObject.Publish: expected an https address, got %s", quoted(uri))
 	}
 	packed.Set("request_uri", uri)
@@ -158,6 +162,9 @@ func (o *requestSigner) sign(c *Client, params url.Values) (string, error) {
 	}
 	return object, nil
 }
+
+// jsonParameters are no strings in a request object.
+var jsonParameters = []string{"authorization_details", "claims", "max_age", "requested_expiry"}
 
 // claims writes the parameters as claims: as strings, except for those whose specification gives them another kind in a request
 // object (OpenID Connect Core 1.0 section 6.1, RFC 9396 section 3, RFC 8707 section 2).
@@ -178,7 +185,7 @@ func (o *requestSigner) claims(c *Client, params url.Values) []byte {
 		switch {
 		case len(values) > 1:
 			b = appendTexts(b, values)
-		case name == "max_age", name == "requested_expiry", (name == "claims" || name == "authorization_details") && isJSON(values[0]):
+		case slices.Contains(jsonParameters, name) && isJSON(values[0]):
 			b = append(b, values[0]...)
 		default:
 			b = appendText(b, values[0])

@@ -2,6 +2,7 @@ package openid
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -71,6 +72,14 @@ func (c *Client) pick(purpose, state string, pending []Transaction) *transaction
 		}
 	}
 	return found
+}
+
+// anyPending reports whether there is a transaction at all that a response may belong to.
+func (c *Client) anyPending(purpose string, pending []Transaction) bool {
+	return slices.ContainsFunc(pending, func(sealed Transaction) bool {
+		t, ok := c.openTransaction(sealed)
+		return ok && t.purpose == purpose && t.young()
+	})
 }
 
 func (t *transaction) young() bool { return t != nil && time.Since(t.created) <= transactionLifetime }

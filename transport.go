@@ -132,8 +132,14 @@ func (b *bearer) refuses(r *http.Request) error {
 		return errors.New("openid: the address holds a user, whose credentials the access token would meet")
 	case r.Response != nil:
 		return errors.New("openid: an access token is not sent where a redirect leads")
-	case r.Header.Get("Authorization") != "" || r.Header.Get("DPoP") != "":
-		return errors.New("openid: the request has an Authorization or DPoP header of its own")
+	case r.Host != "" && originOf(&url.URL{Scheme: r.URL.Scheme, Host: r.Host}) != originOf(r.URL):
+		// Many hosts live at one address, and Host says which of them reads the token.
+		return fmt.Errorf("openid: the request's Host is %s, and its address names %s", quoted(r.Host), quoted(r.URL.Host))
+	}
+	for name := range r.Header { // in whatever case: all of them would be sent
+		if strings.EqualFold(name, "Authorization") || strings.EqualFold(name, "DPoP") {
+			return errors.New("openid: the request has an Authorization or DPoP header of its own")
+		}
 	}
 	return nil
 }
