@@ -61,6 +61,44 @@ func TestForgedCallbackCausesNoRequest(t *testing.T) {
 }
 
 // TestErrorResponsesFillNoMemory: refusing consent costs a stranger nothing, so nothing is kept of it; it does not make room for a replay.
+// unlocked counts what reaches the private key.
+type unlocked struct {
+	wrapped
+	n *int
+}
+
+func (u unlocked) Decrypt(ctx context.Context, compact string) ([]byte, error) {
+	*u.n++
+	return u.wrapped.Decrypt(ctx, compact)
+}
+
+// TestNothingIsDecryptedForStrangers: a private key is not worked for whoever finds the callback's address, nor after a login is over.
+func TestNothingIsDecryptedForStrangers(t *testing.T) {
+	p := hostile.New(t)
+	p.Encrypt = wrap
+	n := 0
+	c := newTestClient(t, p, func(cfg *Config) { cfg.Decrypter, cfg.Keys = unlocked{n: &n}, testKeys })
+	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "jwt"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Authorize(rawURL)
+	old, _ := c.openTransaction(tx)
+	old.created = old.created.Add(-transactionLifetime - time.Second)
+	yesterday, err := c.sealTransaction(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pending := range map[string][]Transaction{"no cookie": nil, "a forged cookie": {"forged"}, "the cookie of yesterday": {yesterday}} {
+		if _, err := c.Callback(t.Context(), r, pending...); refusedBy(err) != "state" || n != 0 {
+			t.Errorf("%s: %v, decrypted %d times", name, err, n)
+		}
+	}
+	if _, err := c.Callback(t.Context(), r, tx); err != nil || n == 0 {
+		t.Errorf("the login itself: %v", err)
+	}
+}
+
 func TestErrorResponsesFillNoMemory(t *testing.T) {
 	p := hostile.New(t)
 	c := newTestClient(t, p)
