@@ -395,9 +395,26 @@ func TestContradictions(t *testing.T) {
 		"a transport that takes no certificate": {func(cfg *Config) {
 			cfg.Certificate, cfg.HTTPClient = newCertificate(t, "c"), &http.Client{Transport: http.NewFileTransport(http.Dir("."))}
 		}, []string{"Certificate", "HTTPClient"}},
-		"a request object of nobody":      {func(cfg *Config) { cfg.RequestObject = new(RequestObject) }, []string{"RequestObject", "Key"}},
-		"a request object signed and not": {func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, InsecureUnsigned: true} }, []string{"Key", "InsecureUnsigned"}},
-		"an algorithm of another key":     {func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, Signing: Signing{Algorithm: "PS256"}} }, []string{"RequestObject", "PS256"}},
+		"a request object of nobody":          {func(cfg *Config) { cfg.RequestObject = new(RequestObject) }, []string{"RequestObject", "Key"}},
+		"a request object signed and not":     {func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, InsecureUnsigned: true} }, []string{"Key", "InsecureUnsigned"}},
+		"a request object named and unsigned": {func(cfg *Config) { cfg.RequestObject = &RequestObject{KeyID: "k", InsecureUnsigned: true} }, []string{"KeyID", "InsecureUnsigned"}},
+		"a request object with an algorithm and unsigned": {func(cfg *Config) {
+			cfg.RequestObject = &RequestObject{Signing: Signing{Algorithm: "ES256"}, InsecureUnsigned: true}
+		}, []string{"Signing.Algorithm", "InsecureUnsigned"}},
+		"a request object encrypted and unsigned": {func(cfg *Config) {
+			cfg.RequestObject = &RequestObject{Encrypter: sealing{}, InsecureUnsigned: true}
+		}, []string{"Encrypter", "InsecureUnsigned"}},
+		"an Encrypter that cannot":    {func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, Encrypter: incapable{}} }, []string{"RequestObject", "Encrypter", "no such algorithm"}},
+		"a Decrypter that cannot":     {func(cfg *Config) { cfg.Decrypter = incapable{} }, []string{"Decrypter", "no such algorithm"}},
+		"a nil request object":        {func(cfg *Config) { cfg.RequestObject = (*RequestObject)(nil) }, []string{"RequestObject", "nil"}},
+		"an audience of a proof":      {func(cfg *Config) { cfg.DPoP = DPoPKey(key).With(Signing{Audience: "https://op.example"}) }, []string{"DPoP", "Audience"}},
+		"an audience of fresh proofs": {func(cfg *Config) { cfg.DPoP = DPoPPerGrant().With(Signing{Audience: "https://op.example"}) }, []string{"DPoP", "Audience"}},
+		"HS256 by a private key":      {func(cfg *Config) { cfg.Auth = PrivateKeyJWT(key, "", Signing{Algorithm: "HS256"}) }, []string{"Auth", "HS256"}},
+		"ES256 by a secret": {func(cfg *Config) {
+			cfg.Auth = ClientSecretJWT(NewSecret(strings.Repeat("x", 64)), Signing{Algorithm: "ES256"})
+		}, []string{"Auth", "ES256"}},
+		"HS256 in proofs":             {func(cfg *Config) { cfg.DPoP = DPoPKey(key).With(Signing{Algorithm: "HS256"}) }, []string{"DPoP", "HS256"}},
+		"an algorithm of another key": {func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, Signing: Signing{Algorithm: "PS256"}} }, []string{"RequestObject", "PS256"}},
 		"an address and a push": {func(cfg *Config) {
 			cfg.RequestObject, cfg.PushAuthorizationRequests = &RequestObject{Key: key, Publish: publish}, true
 		}, []string{"Publish", "PushAuthorizationRequests"}},
@@ -420,6 +437,93 @@ func TestContradictions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// incapable is what a jwe.Keys or jwe.Encrypt of something impossible is.
+type incapable struct{}
+
+var errIncapable = errors.New("no such algorithm")
+
+func (incapable) Err() error                                              { return errIncapable }
+func (incapable) Decrypt(context.Context, string) ([]byte, error)         { return nil, errIncapable }
+func (incapable) Encrypt(context.Context, []byte, []byte) (string, error) { return "", errIncapable }
+
+// TestContradictoryRequests: Authorize names both sides, and nothing was sent by then.
+func TestContradictoryRequests(t *testing.T) {
+	p := hostile.New(t)
+	openID := []string{"openid"}
+	hint, err := logIn(t, newTestClient(t, p), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := p.Count("")
+	for name, row := range map[string]struct {
+		tune func(*Config)
+		ask  AuthorizationRequest
+		says []string
+	}{
+		"a token in front, not allowed":    {nil, AuthorizationRequest{ResponseType: "code token"}, []string{`"code token"`, "InsecureAllowFrontChannelTokens"}},
+		"an ID Token in a query":           {nil, AuthorizationRequest{Scope: openID, ResponseType: "code id_token", ResponseMode: "query"}, []string{`ResponseType "code id_token"`, `ResponseMode "query"`}},
+		"an ID Token in a signed query":    {nil, AuthorizationRequest{Scope: openID, ResponseType: "id_token", ResponseMode: "query.jwt"}, []string{`ResponseType "id_token"`, `ResponseMode "query.jwt"`}},
+		"an ID Token of nobody":            {nil, AuthorizationRequest{ResponseType: "code id_token"}, []string{"ResponseType", "Scope openid"}},
+		"no response in a JWT":             {nil, AuthorizationRequest{ResponseType: "none", ResponseMode: "jwt"}, []string{"ResponseType", `"none"`}},
+		"a bound token from the browser":   {both(expose, bind), AuthorizationRequest{ResponseType: "token"}, []string{`ResponseType "token"`, "Config.DPoP"}},
+		"a detached signature of a code":   {detach, AuthorizationRequest{Scope: openID}, []string{`ResponseType "code"`, "DetachedSignature"}},
+		"a detached signature of a token":  {both(expose, detach), AuthorizationRequest{ResponseType: "token"}, []string{`ResponseType "token"`, "DetachedSignature"}},
+		"parameters for no token request":  {nil, AuthorizationRequest{Scope: openID, ResponseType: "id_token", TokenExtra: url.Values{"a": {"b"}}}, []string{`ResponseType "id_token"`, "TokenExtra"}},
+		"claims of UserInfo, and no token": {nil, AuthorizationRequest{Scope: openID, ResponseType: "id_token", Claims: &ClaimsRequest{UserInfo: map[string]ClaimRequest{"email": {}}}}, []string{`ResponseType "id_token"`, "Claims.UserInfo"}},
+		"claims without openid":            {nil, AuthorizationRequest{Claims: new(ClaimsRequest)}, []string{"Claims", "Scope openid"}},
+		"no page and a new login":          {nil, AuthorizationRequest{Prompt: []string{"none"}, MaxAge: new(time.Duration)}, []string{"Prompt", "MaxAge", `"none"`}},
+		"no page and a page":               {nil, AuthorizationRequest{Prompt: []string{"login", "none"}}, []string{"Prompt", "login none"}},
+		"login_hint twice":                 {nil, AuthorizationRequest{LoginHint: "a", Extra: url.Values{"login_hint": {"b"}}}, []string{"LoginHint", "Extra"}},
+		"prompt twice":                     {nil, AuthorizationRequest{Prompt: []string{"login"}, Extra: url.Values{"prompt": {"none"}}}, []string{"Prompt", "Extra"}},
+		"acr_values twice":                 {nil, AuthorizationRequest{ACRValues: []string{"a"}, Extra: url.Values{"acr_values": {"b"}}}, []string{"ACRValues", "Extra"}},
+		"ui_locales twice":                 {nil, AuthorizationRequest{UILocales: []string{"de"}, Extra: url.Values{"ui_locales": {"en"}}}, []string{"UILocales", "Extra"}},
+		"display twice":                    {nil, AuthorizationRequest{Display: "page", Extra: url.Values{"display": {"wap"}}}, []string{"Display", "Extra"}},
+		"resource twice":                   {nil, AuthorizationRequest{Resource: []string{"https://a.example"}, Extra: url.Values{"resource": {"https://b.example"}}}, []string{"Resource", "Extra"}},
+		"id_token_hint twice":              {nil, AuthorizationRequest{IDTokenHint: hint.IDToken, Extra: url.Values{"id_token_hint": {"x"}}}, []string{"IDTokenHint", "Extra"}},
+		"claims twice":                     {nil, AuthorizationRequest{Scope: openID, Claims: new(ClaimsRequest), Extra: url.Values{"claims": {"{}"}}}, []string{"Claims", "Extra"}},
+		"authorization_details twice": {nil, AuthorizationRequest{AuthorizationDetails: []AuthorizationDetail{{Type: "a"}}, Extra: url.Values{"authorization_details": {"[]"}}},
+			[]string{"AuthorizationDetails", "Extra"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tune := row.tune
+			if tune == nil {
+				tune = func(*Config) {}
+			}
+			_, _, err := newTestClient(t, p, tune).Authorize(t.Context(), row.ask)
+			for _, word := range row.says {
+				if err == nil || !strings.Contains(err.Error(), word) {
+					t.Errorf("%q is not named in: %v", word, err)
+				}
+			}
+		})
+	}
+	for _, name := range ownParameters {
+		if _, _, err := newTestClient(t, p).Authorize(t.Context(), AuthorizationRequest{Extra: url.Values{name: {"x"}}}); err == nil || !strings.Contains(err.Error(), "Extra: "+name) {
+			t.Errorf("%s is taken from outside: %v", name, err)
+		}
+	}
+	for _, name := range ownTokenParameters {
+		if _, _, err := newTestClient(t, p).Authorize(t.Context(), AuthorizationRequest{TokenExtra: url.Values{name: {"x"}}}); err == nil || !strings.Contains(err.Error(), "TokenExtra: "+name) {
+			t.Errorf("%s is taken from outside: %v", name, err)
+		}
+	}
+	jar := newTestClient(t, p, func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: newKey(t)} })
+	for _, name := range requestObjectClaims {
+		if _, _, err := jar.Authorize(t.Context(), AuthorizationRequest{Extra: url.Values{name: {"x"}}}); err == nil || !strings.Contains(err.Error(), "Config.RequestObject") {
+			t.Errorf("the claim %s is taken from outside: %v", name, err)
+		}
+	}
+	if n := p.Count("") - before; n != 0 {
+		t.Errorf("%d requests for what could be refused at once", n)
+	}
+}
+
+func bind(cfg *Config) { cfg.DPoP = DPoPPerGrant() }
+
+func both(one, two func(*Config)) func(*Config) {
+	return func(cfg *Config) { one(cfg); two(cfg) }
 }
 
 // decoded splits a JWS without judging it.
