@@ -71,8 +71,15 @@ type Config struct {
 	// lists, RS256 where it lists none. HS256, HS384 and HS512 are accepted only when they are named here, and need a client secret:
 	// whoever learns that secret could then make ID Tokens too.
 	IDTokenSigningAlgs []string
-	// RequireSignedIntrospection does the same for answers about tokens, and introspection_signed_response_alg (RFC 9701 section 4).
-	RequireSignedIntrospection bool
+	// UserInfoSigningAlgs are those accepted for UserInfo, which has to be signed then: for a client that is registered with a
+	// userinfo_signed_response_alg. Empty: signed or not, and if so as the server's metadata lists, see IDTokenSigningAlgs.
+	UserInfoSigningAlgs []string
+	// ResponseSigningAlgs are those accepted for authorization responses that are JWTs: for a client that is registered with an
+	// authorization_signed_response_alg. Empty: those that the server's metadata lists, see IDTokenSigningAlgs.
+	ResponseSigningAlgs []string
+	// IntrospectionSigningAlgs are those accepted for introspection responses, which have to be signed then: for a client that is registered
+	// with an introspection_signed_response_alg (RFC 9701 section 6). Empty: signed or not, as with UserInfoSigningAlgs.
+	IntrospectionSigningAlgs []string
 	// ClockTolerance is how far the two clocks may differ when times are compared: 30 s when zero, 300 s at most.
 	ClockTolerance time.Duration
 	// ClockSkew is added to this machine's clock, positive when it is known to be slow; a day at most.
@@ -147,7 +154,6 @@ func New(cfg Config) (*Client, error) {
 
 	cfg.Keys = slices.Clone(cfg.Keys)
 	cfg.TrustedAudiences = slices.Clone(cfg.TrustedAudiences)
-	cfg.IDTokenSigningAlgs = slices.Clone(cfg.IDTokenSigningAlgs)
 	cfg.ClockTolerance = cmp.Or(cfg.ClockTolerance, defaultClockTolerance)
 	if cfg.ClockTolerance < 0 || cfg.ClockTolerance > maxClockTolerance {
 		mistake("ClockTolerance", "0 to "+maxClockTolerance.String(), cfg.ClockTolerance.String())
@@ -230,9 +236,19 @@ func New(cfg Config) (*Client, error) {
 		// A secret shorter than any HMAC allows makes no key: RFC 7518 section 3.2.
 		c.secret, _ = jose.NewSecret([]byte(a.secret().Reveal()))
 	}
-	for _, alg := range cfg.IDTokenSigningAlgs {
-		if !jose.Supported(alg) {
-			mistake("IDTokenSigningAlgs", "algorithms of "+fmt.Sprint(jose.Algorithms()), quoted(alg))
+	for _, list := range []struct {
+		field string
+		algs  *[]string
+	}{{"IDTokenSigningAlgs", &cfg.IDTokenSigningAlgs}, {"UserInfoSigningAlgs", &cfg.UserInfoSigningAlgs}, {"ResponseSigningAlgs", &cfg.ResponseSigningAlgs},
+		{"IntrospectionSigningAlgs", &cfg.IntrospectionSigningAlgs}} {
+		*list.algs = slices.Clone(*list.algs)
+		for _, alg := range *list.algs {
+			switch {
+			case !jose.Supported(alg):
+				mistake(list.field, "algorithms of "+fmt.Sprint(jose.Algorithms()), quoted(alg))
+			case strings.HasPrefix(alg, "HS") && (c.secret == nil || !c.secret.Serves(alg)):
+				mistake(list.field, "an Auth whose client secret is long enough for "+alg+" (RFC 7518 §3.2)", quoted(alg)+" and another Auth")
+			}
 		}
 	}
 	for i, key := range cfg.Keys {

@@ -48,6 +48,11 @@ func TestNewRefuses(t *testing.T) {
 		{"HTTP to another machine", func(c *Config) { c.Issuer, c.InsecureAllowHTTP = "http://op.example", true }, "Issuer"},
 		{"a clock of last year", func(c *Config) { c.ClockSkew = -365 * 24 * time.Hour }, "ClockSkew"},
 		{"a key that nobody made random", func(c *Config) { c.Keys = []Secret{NewSecret(string(make([]byte, 32)))} }, "Keys[0]"},
+		{"HS256 for ID Tokens without a secret", func(c *Config) { c.IDTokenSigningAlgs = []string{"HS256"} }, "IDTokenSigningAlgs"},
+		{"HS512 for UserInfo with a secret for HS256", func(c *Config) {
+			c.Auth, c.UserInfoSigningAlgs = ClientSecret(NewSecret(strings.Repeat("s", 32))), []string{"HS512"}
+		}, "UserInfoSigningAlgs"},
+		{"none for responses", func(c *Config) { c.ResponseSigningAlgs = []string{"none"} }, "ResponseSigningAlgs"},
 		{"two sources of metadata", func(c *Config) { c.DiscoveryURL, c.Metadata = "https://x.example", &ServerMetadata{Issuer: c.Issuer} }, "DiscoveryURL"},
 	} {
 		t.Run(l.name, func(t *testing.T) {
@@ -103,12 +108,18 @@ func TestAuthorizeRefuses(t *testing.T) {
 			{Type: "pay", Extra: map[string]json.RawMessage{"amount": json.RawMessage(`1,"type":"all"`)}}}}, "AuthorizationDetails[0].Extra"},
 		{"prompt none and login", AuthorizationRequest{Prompt: []string{"none", "login"}}, "Prompt"},
 		{"prompt none and a new login", AuthorizationRequest{Prompt: []string{"none"}, MaxAge: new(time.Duration)}, "Prompt"},
+		{"two prompts in one", AuthorizationRequest{Prompt: []string{"none login"}}, "Prompt"},
+		{"an empty class", AuthorizationRequest{ACRValues: []string{""}}, "ACRValues"},
+		{"two languages in one", AuthorizationRequest{UILocales: []string{"de en"}}, "UILocales"},
+		{"claims of nobody", AuthorizationRequest{Claims: new(ClaimsRequest)}, "Claims"},
 		{"the code verifier from outside", AuthorizationRequest{TokenExtra: url.Values{"code_verifier": {"x"}}}, "TokenExtra"},
 		{"a foreign redirect URI without TLS", AuthorizationRequest{RedirectURI: "http://app.example/"}, "RedirectURI"},
 		{"a long AppState", AuthorizationRequest{AppState: strings.Repeat("x", maxAppState+1)}, "AppState"},
 		{"AppState that is no text", AuthorizationRequest{AppState: "\xff"}, "AppState"},
 		{"negative MaxAge", AuthorizationRequest{MaxAge: &minute}, "MaxAge"},
 		{"state from outside", AuthorizationRequest{Extra: map[string][]string{"state": {"fixed"}}}, "Extra"},
+		{"a secret through the browser", AuthorizationRequest{Extra: url.Values{"client_secret": {"x"}}}, "Extra"},
+		{"an assertion through the browser", AuthorizationRequest{Extra: url.Values{"client_assertion": {"x"}}}, "Extra"},
 		{"a request object through the back door", AuthorizationRequest{Extra: map[string][]string{"request": {"x"}}}, "Extra"},
 	} {
 		t.Run(l.name, func(t *testing.T) {

@@ -186,14 +186,23 @@ func asymmetric(listed []string) []string {
 	return slices.DeleteFunc(slices.Clone(listed), func(alg string) bool { return strings.HasPrefix(alg, "HS") || !jose.Supported(alg) })
 }
 
+// accepted are the algorithms that the caller named, else the asymmetric ones that the server lists.
+func accepted(named, listed []string) []string {
+	if len(named) > 0 {
+		return named
+	}
+	return asymmetric(listed)
+}
+
 func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) (*server, error) {
 	d := &metadataDocument{c: c, meta: m, old: old}
 	if err := judge(ctx, c, c.rows.metadata, d); err != nil {
 		return nil, err
 	}
 	s := &server{meta: m, urls: d.urls, known: d.urls, algs: d.algs, loaded: time.Now()}
-	s.userInfoAlgs, s.responseAlgs = asymmetric(m.UserInfoSigningAlgValuesSupported), asymmetric(m.AuthorizationSigningAlgValuesSupported)
-	s.introspectionAlgs = asymmetric(m.IntrospectionSigningAlgValuesSupported)
+	s.userInfoAlgs = accepted(c.cfg.UserInfoSigningAlgs, m.UserInfoSigningAlgValuesSupported)
+	s.responseAlgs = accepted(c.cfg.ResponseSigningAlgs, m.AuthorizationSigningAlgValuesSupported)
+	s.introspectionAlgs = accepted(c.cfg.IntrospectionSigningAlgs, m.IntrospectionSigningAlgValuesSupported)
 	if old != nil {
 		for id, u := range old.known {
 			s.known[id] = cmp.Or(s.known[id], u)

@@ -254,57 +254,6 @@ func TestDocumentChecksBite(t *testing.T) {
 	}
 }
 
-// TestSignedUserInfo: who signs it, for whom, about whom.
-func TestSignedUserInfo(t *testing.T) {
-	lies := map[string]struct {
-		lie   func(*hostile.Token)
-		check string
-	}{
-		"honest":                           {func(*hostile.Token) {}, ""},
-		"honest, for nobody in particular": {func(tok *hostile.Token) { delete(tok.Claims, "iss"); delete(tok.Claims, "aud") }, ""},
-		"two parts":                        {compact(hostile.DropPart), "compact"},
-		"none":                             {func(tok *hostile.Token) { tok.Header["alg"] = "none"; tok.Compact = hostile.DropSignature }, "alg"},
-		"a broken signature":               {compact(hostile.BreakSignature), "signature"},
-		"an access token":                  {header("typ", `"at+jwt"`), "typ"},
-		"of another server":                {claim("iss", `"https://evil.example"`), "iss"},
-		"for another client":               {claim("aud", `"another client"`), "aud"},
-		"of yesterday":                     {claim("exp", "1"), "exp"},
-		"about somebody else":              {claim("sub", `"mallory"`), "sub"},
-		"about nobody":                     {claim("sub", ""), "sub"},
-		"sub twice":                        {func(tok *hostile.Token) { tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "sub", `"x"`) }, "payload"},
-	}
-	for _, name := range slices.Sorted(maps.Keys(lies)) {
-		l := lies[name]
-		t.Run(name, func(t *testing.T) {
-			p := hostile.New(t)
-			p.UserInfoJWT = l.lie
-			c := newTestClient(t, p)
-			tokens, err := logIn(t, c, p)
-			if err != nil {
-				t.Fatal(err)
-			}
-			info, err := c.UserInfo(t.Context(), tokens)
-			if refusedBy(err) != l.check || (info != nil) != (l.check == "") {
-				t.Fatalf("refused by %q (%v), want %q", refusedBy(err), err, l.check)
-			}
-			if l.check == "" {
-				if claims, err := Claims[struct {
-					Email string `json:"email"`
-				}](info); err != nil || claims.Email != "alice@op.example" {
-					t.Errorf("%+v, %v", claims, err)
-				}
-				return
-			}
-			if c.without(l.check); l.check == "sub" {
-				return // its own table, in userinfo_test.go
-			}
-			if _, err := c.UserInfo(t.Context(), tokens); refusedBy(err) == l.check {
-				t.Error("still refused without its row")
-			}
-		})
-	}
-}
-
 // TestPushedRefusals: an error body, a challenge, both at once; and what is no answer at all.
 func TestPushedRefusals(t *testing.T) {
 	p := hostile.New(t)

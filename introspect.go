@@ -241,7 +241,7 @@ func (d *introspectionDocument) readBinding() bool {
 }
 
 // Introspect asks the server whether a token is good, and for what (RFC 7662). A token that is not active is an error. The answer may be a
-// signed JWT, and encrypted (RFC 9701); [Config].RequireSignedIntrospection takes no other. A hint is "access_token" or "refresh_token".
+// signed JWT, and encrypted (RFC 9701); with [Config].IntrospectionSigningAlgs no other is taken. A hint is "access_token" or "refresh_token".
 //
 // Errors: errors.Is(err, [ErrInactive]) for a token that is unknown, expired, revoked or not for this client; *[ResponseError] when the
 // question is refused; *[VerificationError] for an answer that contradicts itself; *[ExchangeError].

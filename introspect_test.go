@@ -16,7 +16,7 @@ func TestIntrospect(t *testing.T) {
 		"JSON": func(*hostile.Provider, *Config) {},
 		"JWT":  func(p *hostile.Provider, _ *Config) { p.IntrospectionJWT = func(*hostile.Token) {} },
 		"JWT required": func(p *hostile.Provider, cfg *Config) {
-			p.IntrospectionJWT, cfg.RequireSignedIntrospection = func(*hostile.Token) {}, true
+			p.IntrospectionJWT, cfg.IntrospectionSigningAlgs = func(*hostile.Token) {}, []string{"ES256"}
 		},
 		"JWT with the long type": func(p *hostile.Provider, _ *Config) {
 			p.IntrospectionJWT = func(tok *hostile.Token) { tok.Header["typ"] = "application/Token-Introspection+JWT" }
@@ -156,7 +156,7 @@ func TestIntrospectionLies(t *testing.T) {
 
 func TestIntrospectTroubles(t *testing.T) {
 	p := hostile.New(t)
-	c := newTestClient(t, p, func(cfg *Config) { cfg.RequireSignedIntrospection = true })
+	c := newTestClient(t, p, func(cfg *Config) { cfg.IntrospectionSigningAlgs = []string{"ES256"} })
 	token := NewSecret(hostile.Canary + "-token")
 	_, err := c.Introspect(t.Context(), token)
 	var failed *ExchangeError

@@ -54,7 +54,7 @@ func (c *Client) accepts(id endpointID) []string {
 		return nil // its status says it all: RFC 7009 section 2.2
 	case id != introspectionEndpoint:
 		return jsonMediaTypes
-	case c.cfg.RequireSignedIntrospection:
+	case len(c.cfg.IntrospectionSigningAlgs) > 0:
 		return introspectionMediaTypes[1:]
 	}
 	return introspectionMediaTypes

@@ -76,6 +76,14 @@ var userInfoJWTChecks = slices.Concat(signedChecks, []check[*jwt]{
 		func(j *jwt) (string, string) {
 			return "nothing, or a time after " + j.clock(), j.date(j.claims.exp)
 		}},
+	{"nbf", "RFC 7519 §4.1.5",
+		func(_ context.Context, j *jwt) bool {
+			nbf, ok := j.claims.nbf.NumericDate()
+			return j.claims.nbf == nil || ok && nbf <= j.latest
+		},
+		func(j *jwt) (string, string) {
+			return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
+		}},
 })
 
 var userInfoChecks = []check[*userInfoDocument]{
@@ -149,7 +157,10 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 	return &UserInfo{&v}, nil
 }
 
-var userInfoMediaTypes = []string{"application/json", "application/jwt"}
+var (
+	userInfoMediaTypes = []string{"application/json", "application/jwt"}
+	signedMediaTypes   = userInfoMediaTypes[1:]
+)
 
 // askUserInfo presents the access token, and once more where the server only misses its nonce (RFC 9449 section 9).
 func (c *Client) askUserInfo(ctx context.Context, u *url.URL, t *Tokens) (*endpoint.Response, error) {
@@ -157,10 +168,14 @@ func (c *Client) askUserInfo(ctx context.Context, u *url.URL, t *Tokens) (*endpo
 	if err != nil {
 		return nil, err
 	}
+	accept := userInfoMediaTypes
+	if len(c.cfg.UserInfoSigningAlgs) > 0 {
+		accept = signedMediaTypes
+	}
 	access := t.AccessToken.Reveal()
 	sent := func() []string { return []string{access} }
 	for attempt := 1; ; attempt++ {
-		r := &endpoint.Request{Method: http.MethodGet, URL: u, Accept: userInfoMediaTypes, Header: http.Header{"Authorization": {t.scheme() + access}}}
+		r := &endpoint.Request{Method: http.MethodGet, URL: u, Accept: accept, Header: http.Header{"Authorization": {t.scheme() + access}}}
 		if key != nil {
 			if err := c.prove(r.Header, key, dpop.ResourceServer, r.Method, u, access); err != nil {
 				return nil, err

@@ -46,6 +46,23 @@ func TestUserInfoLies(t *testing.T) {
 		{"a subject of another kind", func(p *hostile.Provider) { p.UserInfo = func(m map[string]any) { m["sub"] = []string{"alice-sub"} } }, bySub},
 		{"U03 an array", func(p *hostile.Provider) { p.Serve("userinfo", hostile.JSON(`[]`)) }, noAnswer},
 		{"sub twice", func(p *hostile.Provider) { p.Serve("userinfo", hostile.JSON(`{"sub":"mallory","sub":"alice-sub"}`)) }, noAnswer},
+		{"an encrypted object where JSON was said", func(p *hostile.Provider) { p.Serve("userinfo", hostile.Status(200, "application/json", "a.b.c.d.e")) }, noAnswer},
+		{"a JWT as text", func(p *hostile.Provider) { p.Serve("userinfo", hostile.Status(200, "text/plain", "a.b.c")) }, noAnswer},
+		{"status 201", func(p *hostile.Provider) {
+			p.Serve("userinfo", hostile.Status(201, "application/json", `{"sub":"alice-sub"}`))
+		}, noAnswer},
+		{"500 with an error body", func(p *hostile.Provider) { p.Serve("userinfo", hostile.Error(500, "server_error", "")) },
+			func(err error) bool { return errors.Is(err, ErrServerError) }},
+		{"a challenge alone", func(p *hostile.Provider) { p.Serve("userinfo", challenging("")) }, func(err error) bool {
+			var r *ResponseError
+			return errors.As(err, &r) && r.Code == ErrInsufficientScope && len(r.Challenges) == 1 && r.Challenges[0].Params["scope"] == "email"
+		}},
+		{"a challenge and a body", func(p *hostile.Provider) {
+			p.Serve("userinfo", challenging(`{"error":"invalid_token","error_description":"gone"}`))
+		}, func(err error) bool {
+			var r *ResponseError
+			return errors.As(err, &r) && r.Code == ErrInvalidToken && r.Description == "gone" && len(r.Challenges) == 1 && r.Challenges[0].Code() == ErrInsufficientScope
+		}},
 		{"a page", func(p *hostile.Provider) { p.Serve("userinfo", hostile.HTML()) }, noAnswer},
 		{"401", func(p *hostile.Provider) { p.Serve("userinfo", hostile.Error(401, "invalid_token", "expired")) },
 			func(err error) bool { return errors.Is(err, ErrInvalidToken) }},
@@ -63,6 +80,153 @@ func TestUserInfoLies(t *testing.T) {
 				t.Errorf("got %v, %v", info, err)
 			}
 		})
+	}
+}
+
+// A signedLie is something false in UserInfo that is a JWT.
+type signedLie struct {
+	name  string
+	lie   func(*hostile.Token)
+	check string
+}
+
+var signedUserInfoLies = []signedLie{
+	{"two parts", compact(hostile.DropPart), "compact"},
+	{"R08 an encrypted one, and nothing to decrypt with", compact(wrap), "encryption"},
+	{"a header that is an array", func(tok *hostile.Token) { tok.RawHeader = []byte("[]") }, "header"},
+	{"none", func(tok *hostile.Token) { tok.Header["alg"] = "none"; tok.Compact = hostile.DropSignature }, "alg"},
+	{"an extension that must be understood", header("crit", `["x"]`), "crit"},
+	{"b64", header("b64", `true`), "b64"},
+	{"a key in the header", header("jwk", `{"kty":"EC"}`), "embedded key"},
+	{"an access token", header("typ", `"at+jwt"`), "typ"},
+	{"an unknown key", header("kid", `"nobody's"`), "key"},
+	{"a broken signature", compact(hostile.BreakSignature), "signature"},
+	{"sub twice", func(tok *hostile.Token) { tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "sub", `"x"`) }, "payload"},
+	{"of another server", claim("iss", `"https://evil.example"`), "iss"},
+	{"iss a number", claim("iss", `1`), "iss"},
+	{"for another client", claim("aud", `"another client"`), "aud"},
+	{"for nobody at all", claim("aud", `[]`), "aud"},
+	{"for somebody else besides", claim("aud", `["client","friend"]`), "aud"},
+	{"of yesterday", claim("exp", "1"), "exp"},
+	{"exp a string", claim("exp", `"9999999999"`), "exp"},
+	{"of tomorrow", claim("nbf", "9999999999"), "nbf"},
+	{"nbf a string", claim("nbf", `"1"`), "nbf"},
+	{"about somebody else", claim("sub", `"mallory"`), "sub"},
+	{"about nobody", claim("sub", ""), "sub"},
+}
+
+func (l signedLie) tell(t *testing.T, drop string) error {
+	t.Helper()
+	p := hostile.New(t)
+	p.UserInfoJWT = l.lie
+	c := newTestClient(t, p)
+	c.rows.userInfoJWT, c.rows.userInfo = dropRow(c.rows.userInfoJWT, drop), dropRow(c.rows.userInfo, drop)
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := c.UserInfo(t.Context(), tokens)
+	if (info == nil) != (err != nil) {
+		t.Errorf("got %v and %v", info, err)
+	}
+	return err
+}
+
+// TestSignedUserInfo: who signs it, for whom, about whom.
+func TestSignedUserInfo(t *testing.T) {
+	for _, l := range signedUserInfoLies {
+		t.Run(l.name, func(t *testing.T) {
+			var v *VerificationError
+			if err := l.tell(t, ""); !errors.As(err, &v) || v.Check != l.check || v.Document != "UserInfo" || v.Spec == "" {
+				t.Errorf("refused by %v, want %q", err, l.check)
+			}
+		})
+	}
+	for name, truth := range map[string]func(*hostile.Token){
+		"honest": func(*hostile.Token) {}, "for nobody in particular": func(tok *hostile.Token) { delete(tok.Claims, "iss"); delete(tok.Claims, "aud") },
+		"in time": func(tok *hostile.Token) {
+			tok.Claims["exp"], tok.Claims["nbf"] = time.Now().Add(time.Minute).Unix(), time.Now().Unix()
+		},
+	} {
+		if err := (signedLie{lie: truth}).tell(t, ""); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSignedUserInfoChecksBite(t *testing.T) {
+	for _, row := range userInfoJWTChecks {
+		told := false
+		for _, l := range signedUserInfoLies {
+			if l.check == row.name {
+				told = true
+				if refusedBy(l.tell(t, row.name)) == row.name {
+					t.Errorf("%q is still refused by %q without its row", l.name, row.name)
+				}
+			}
+		}
+		if !told {
+			t.Errorf("no lie is refused by %q", row.name)
+		}
+	}
+}
+
+// TestSigningAlgsAreTheCallers: what a client is registered with counts, whatever the metadata lists; and UserInfo that has to be signed
+// is signed.
+func TestSigningAlgsAreTheCallers(t *testing.T) {
+	p := hostile.New(t)
+	p.UserInfoJWT = func(*hostile.Token) {}
+	p.Metadata = func(m map[string]any) {
+		delete(m, "userinfo_signing_alg_values_supported")
+		delete(m, "authorization_signing_alg_values_supported")
+	}
+	for name, row := range map[string]struct {
+		tune          func(*Config)
+		login, claims string // the refusing check
+	}{
+		"nothing said and nothing listed: RS256": {func(*Config) {}, "alg", ""},
+		"ES256, which signs": {func(cfg *Config) {
+			cfg.ResponseSigningAlgs, cfg.UserInfoSigningAlgs = []string{"ES256"}, []string{"ES256"}
+		}, "", ""},
+		"another for UserInfo": {func(cfg *Config) {
+			cfg.ResponseSigningAlgs, cfg.UserInfoSigningAlgs = []string{"ES256"}, []string{"PS256"}
+		}, "", "alg"},
+		"another for responses": {func(cfg *Config) { cfg.ResponseSigningAlgs = []string{"PS256"} }, "alg", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestClient(t, p, row.tune)
+			tokens, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "jwt"})
+			if refusedBy(err) != row.login || row.login == "" && err != nil {
+				t.Fatalf("refused by %v, want %q", err, row.login)
+			}
+			if err != nil {
+				return
+			}
+			if _, err := c.UserInfo(t.Context(), tokens); refusedBy(err) != row.claims || row.claims == "" && err != nil {
+				t.Errorf("UserInfo is refused by %v, want %q", err, row.claims)
+			}
+		})
+	}
+	p.UserInfoJWT = nil
+	c := newTestClient(t, p, func(cfg *Config) { cfg.UserInfoSigningAlgs = []string{"ES256"} })
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.UserInfo(t.Context(), tokens); !noAnswer(err) {
+		t.Errorf("UserInfo that nobody signed: %v", err)
+	}
+	requests := p.Requests("userinfo")
+	if accept := requests[len(requests)-1].Header.Get("Accept"); accept != "application/jwt" {
+		t.Errorf("asked for %s", accept)
+	}
+}
+
+// challenging refuses by WWW-Authenticate, and by a body too if there is one.
+func challenging(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="email"`)
+		hostile.Status(403, "application/json", body)(w, r)
 	}
 }
 

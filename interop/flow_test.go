@@ -104,7 +104,7 @@ func (d *counted) Decrypt(ctx context.Context, compact string) ([]byte, error) {
 
 // signedUserInfo tells whether UserInfo came as a JWT, by the checks that it met.
 func signedUserInfo(t *testing.T, cfg *openid.Config, _ openid.Secret) {
-	cfg.RequireSignedUserInfo = true
+	cfg.UserInfoSigningAlgs = []string{"ES256"}
 	met := new(atomic.Bool)
 	cfg.Trace = func(_ context.Context, e openid.Event) {
 		if e.Document == "UserInfo" && e.Name == "signature" {
