@@ -397,7 +397,7 @@ func (c *Client) redeemCode(ctx context.Context, s *server, code string, tx *tra
 	if tx.verifier != "" {
 		form.Set("code_verifier", tx.verifier)
 	}
-	e := expectation{nonce: tx.nonce, code: code, state: tx.state, maxAge: tx.maxAge, shown: front}
+	e := expectation{nonce: tx.nonce, code: code, state: tx.state, maxAge: tx.maxAge, shown: front, recent: c.cfg.DetachedSignature}
 	if tx.nonce != "" {
 		e.idToken = idTokenRequired
 	}

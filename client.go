@@ -63,7 +63,7 @@ type Config struct {
 	// PushAuthorizationRequests sends authorization requests to the server first also where it does not require that (RFC 9126).
 	PushAuthorizationRequests bool
 	// DetachedSignature demands that the authorization response is signed: by the ID Token of a hybrid response, which then has to vouch for
-	// the state too (FAPI 1.0 Advanced section 5.2.2.1), or as a JWT.
+	// the state too (FAPI 1.0 Advanced section 5.2.2.1), or as a JWT. No ID Token of the login may then be older than an hour.
 	DetachedSignature bool
 	// TrustedAudiences may stand in an ID Token beside this client; any other further audience is refused.
 	TrustedAudiences []string

@@ -120,7 +120,7 @@ var refreshedChecks = []check[*jwt]{
 // maxRecentAge is how old an ID Token may be that came through the browser, or at the end of a wait: older ones lay about somewhere.
 const maxRecentAge = time.Hour
 
-// recentChecks follow where an ID Token must be fresh from the server: in the front channel, and in CIBA (FAPI-CIBA).
+// recentChecks follow where an ID Token must be fresh from the server: in the front channel, and in FAPI and CIBA (FAPI-CIBA).
 var recentChecks = []check[*jwt]{
 	{"age", "OpenID Connect Core 1.0 §3.1.3.7 (10)",
 		func(_ context.Context, j *jwt) bool {

@@ -1,0 +1,285 @@
+package openid
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+// A fapiModule is one of the certification suite's tests of a relying party beyond a plain code (hybrid and implicit profiles of OpenID
+// Connect, FAPI 1.0 Advanced, FAPI 2.0), under the suite's own name. An empty check: all is well, up to the protected resource.
+type fapiModule struct {
+	name   string
+	script func(*hostile.Provider)
+	check  string
+	tune   func(*Config)
+}
+
+// idTokenModules are what every profile tells of ID Tokens, wherever they come.
+func idTokenModules(t *testing.T, prefix string, lie func(func(*hostile.Token)) func(*hostile.Provider)) []fapiModule {
+	changed := func(name string) func(*hostile.Provider) {
+		return lie(func(tok *hostile.Token) { tok.Claims[name] = tok.Claims[name].(string) + "1" })
+	}
+	missing := func(name string) func(*hostile.Provider) { return lie(claim(name, "")) }
+	list := []fapiModule{
+		{name: "invalid-iss", script: changed("iss"), check: "iss"},
+		{name: "invalid-missing-iss", script: missing("iss"), check: "iss"},
+		{name: "invalid-aud", script: changed("aud"), check: "aud"},
+		{name: "invalid-missing-aud", script: missing("aud"), check: "aud"},
+		{name: "invalid-secondary-aud", script: lie(claim("aud", `["client","client1"]`)), check: "aud"},
+		{name: "valid-aud-as-array", script: lie(claim("aud", `["client"]`))},
+		{name: "invalid-nonce", script: changed("nonce"), check: "nonce"},
+		{name: "invalid-missing-nonce", script: missing("nonce"), check: "nonce"},
+		{name: "invalid-expired-exp", script: lie(func(tok *hostile.Token) { tok.Claims["exp"] = time.Now().Add(-6 * time.Minute).Unix() }), check: "exp"},
+		{name: "invalid-missing-exp", script: missing("exp"), check: "exp"},
+		{name: "invalid-signature", script: lie(compact(hostile.BreakSignature)), check: "signature"},
+		{name: "invalid-null-alg", script: lie(func(tok *hostile.Token) {
+			tok.Header["alg"], tok.Compact = "none", hostile.DropSignature
+		}), check: "alg"},
+		{name: "invalid-alternate-alg", check: "alg", script: func(p *hostile.Provider) {
+			// Signed as it should be, by an RSA key that the set publishes without an alg.
+			key := hostile.NewKey(t, "RS256", "rsa-none-alt-arg")
+			p.JWKS = func(set map[string]any) {
+				jwk := key.PublicJWK()
+				delete(jwk, "alg")
+				set["keys"] = append(set["keys"].([]any), jwk)
+			}
+			lie(func(tok *hostile.Token) { tok.Key, tok.Header["alg"], tok.Header["kid"] = key, "RS256", key.ID })(p)
+		}},
+		{name: "invalid-missing-athash", script: missing("at_hash")},
+		{name: "encrypted-idtoken", script: func(p *hostile.Provider) { p.Encrypt = wrap }, tune: func(cfg *Config) { cfg.Decrypter = wrapped{} }},
+		{name: "encrypted-idtoken-usingrsa15", script: func(p *hostile.Provider) { p.Encrypt = wrap }, check: "encryption",
+			tune: func(cfg *Config) { cfg.Decrypter = wrapped{broken: true} }}, // RSA1_5 itself: package jwe
+		{name: "discovery-issuer-mismatch", script: func(p *hostile.Provider) {
+			p.Metadata = func(m map[string]any) { m["issuer"] = m["issuer"].(string) + "INVALID" }
+		}, check: "issuer"},
+		{name: "token-endpoint-response-without-scope-and-expires_in", script: func(p *hostile.Provider) {
+			p.TokenResponse = func(m map[string]any) { delete(m, "scope"); delete(m, "expires_in") }
+		}},
+	}
+	for i := range list {
+		list[i].name = prefix + list[i].name
+	}
+	return list
+}
+
+func inBack(lie func(*hostile.Token)) func(*hostile.Provider) {
+	return func(p *hostile.Provider) { p.IDToken = lie }
+}
+
+func inResponse(name string, change func(url.Values)) fapiModule {
+	return fapiModule{name: name, script: func(p *hostile.Provider) { p.Callback = change }}
+}
+
+func (m fapiModule) refusedBy(check string) fapiModule { m.check = check; return m }
+
+func more(name string) func(url.Values) {
+	return func(q url.Values) { q.Set(name, q.Get(name)+"1") }
+}
+
+// stateModules and the ones after them are lies about the authorization response itself.
+var (
+	stateModules = []fapiModule{
+		inResponse("ensure-authorization-response-with-invalid-state-fails", more("state")).refusedBy("state"),
+		inResponse("ensure-authorization-response-with-invalid-missing-state-fails", dropParam("state")).refusedBy("state"),
+	}
+	issModules = []fapiModule{
+		inResponse("invalid-authorization-response-iss", more("iss")).refusedBy("iss"),
+		inResponse("remove-authorization-response-iss", dropParam("iss")).refusedBy("iss"),
+	}
+	hashModules = []fapiModule{
+		{name: "invalid-chash", script: front(claim("c_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "c_hash"},
+		{name: "missing-chash", script: front(claim("c_hash", "")), check: "c_hash present"},
+		{name: "iat-is-week-in-past", script: front(weekOld), check: "age"},
+	}
+	detachedModules = []fapiModule{
+		{name: "invalid-shash", script: front(claim("s_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "s_hash"},
+		{name: "invalid-missing-shash", script: front(claim("s_hash", "")), check: "s_hash present"},
+		{name: "iat-is-week-in-past, at the token endpoint", script: inBack(weekOld), check: "age"},
+	}
+	frontTokenModules = []fapiModule{
+		{name: "invalid-athash", script: front(claim("at_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "at_hash"},
+		{name: "missing-athash", script: front(claim("at_hash", "")), check: "at_hash present"},
+	}
+	jarmModules = []fapiModule{
+		{name: "ensure-jarm-without-iss-fails", script: response(claim("iss", "")), check: "iss"},
+		{name: "ensure-jarm-without-aud-fails", script: response(claim("aud", "")), check: "aud"},
+		{name: "ensure-jarm-without-exp-fails", script: response(claim("exp", "")), check: "exp"},
+		{name: "ensure-jarm-with-invalid-iss-fails", script: response(func(tok *hostile.Token) { tok.Claims["iss"] = tok.Claims["iss"].(string) + "1" }), check: "iss"},
+		{name: "ensure-jarm-with-invalid-aud-fails", script: response(claim("aud", `"client1"`)), check: "aud"},
+		{name: "ensure-jarm-with-expired-exp-fails", script: response(func(tok *hostile.Token) { tok.Claims["exp"] = time.Now().Add(-6 * time.Minute).Unix() }), check: "exp"},
+		{name: "ensure-jarm-with-invalid-sig-fails", script: response(compact(hostile.BreakSignature)), check: "signature"},
+		{name: "ensure-jarm-signature-is-not-none", script: response(func(tok *hostile.Token) {
+			tok.Header["alg"], tok.Compact = "none", hostile.DropSignature
+		}), check: "alg"},
+	}
+	dpopModules = []fapiModule{
+		{name: "token-type-case-insensitivity", script: func(p *hostile.Provider) { p.TokenResponse = func(m map[string]any) { m["token_type"] = "dPOP" } }},
+		{name: "rs-dpop-auth-scheme-case-insensitivity", script: func(p *hostile.Provider) { p.Serve("resource", oddScheme(p.Honest("resource"))) }},
+		{name: "happy-path-no-dpop-nonce", script: func(p *hostile.Provider) { p.DPoP.Nonce = false }},
+	}
+	signedUserInfo = []fapiModule{{name: "oidcc-client-test-userinfo-signed", script: func(p *hostile.Provider) { p.UserInfoJWT = func(*hostile.Token) {} }}}
+)
+
+func weekOld(tok *hostile.Token) { tok.Claims["iat"] = time.Now().Add(-7 * 24 * time.Hour).Unix() }
+
+// oddScheme writes a challenge's scheme as the suite does.
+func oddScheme(honest http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { honest(oddWriter{w}, r) }
+}
+
+type oddWriter struct{ http.ResponseWriter }
+
+func (w oddWriter) WriteHeader(status int) {
+	h := w.Header()
+	h.Set("WWW-Authenticate", strings.Replace(h.Get("WWW-Authenticate"), "DPoP ", "dPoP ", 1))
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// happy is the module whose provider is honest.
+var happy = []fapiModule{{name: "happy-path"}}
+
+func TestFAPI(t *testing.T) {
+	key := newKey(t)
+	assertion := func(cfg *Config) { cfg.Auth = PrivateKeyJWT(key, "k1") }
+	certificate := newCertificate(t, "the client")
+	mtls := func(cfg *Config) { cfg.Auth, cfg.Certificate = TLSClientAuth(), certificate }
+	fapi1 := func(cfg *Config) {
+		cfg.DetachedSignature, cfg.Certificate, cfg.RequestObject = true, certificate, &RequestObject{Key: key, KeyID: "k1"}
+		cfg.IDTokenSigningAlgs, cfg.ResponseSigningAlgs = []string{"PS256"}, []string{"PS256"}
+	}
+	fapi2 := func(cfg *Config) { cfg.PushAuthorizationRequests, cfg.DPoP = true, DPoPKey(key) }
+	hosted := func(cfg *Config) { cfg.PushAuthorizationRequests = false }
+	for _, profile := range []struct {
+		name    string
+		alg     string
+		ask     AuthorizationRequest
+		tune    []func(*Config)
+		modules [][]fapiModule
+	}{
+		{"oidcc hybrid", "ES256", AuthorizationRequest{ResponseType: "code id_token", ResponseMode: "fragment"}, []func(*Config){hosted},
+			[][]fapiModule{happy, idTokenModules(t, "front: ", front), idTokenModules(t, "back: ", inBack), hashModules, stateModules, signedUserInfo}},
+		{"oidcc hybrid, form_post", "ES256", AuthorizationRequest{ResponseType: "code id_token"}, []func(*Config){hosted}, [][]fapiModule{happy, hashModules, stateModules}},
+		{"oidcc hybrid with tokens", "ES256", AuthorizationRequest{ResponseType: "code id_token token"}, []func(*Config){expose},
+			[][]fapiModule{happy, hashModules, frontTokenModules}},
+		{"oidcc implicit", "ES256", AuthorizationRequest{ResponseType: "id_token", ResponseMode: "fragment"}, []func(*Config){hosted},
+			[][]fapiModule{happy, idTokenModules(t, "", front)[:13], stateModules}},
+		{"oidcc implicit with tokens", "ES256", AuthorizationRequest{ResponseType: "id_token token"}, []func(*Config){expose}, [][]fapiModule{happy, frontTokenModules}},
+		{"oidcc mtls-endpoint-aliases", "ES256", AuthorizationRequest{}, []func(*Config){mtls}, [][]fapiModule{happy}},
+		{"fapi1-advanced-final-client-test, private_key_jwt, by value", "PS256", AuthorizationRequest{ResponseType: "code id_token", ResponseMode: "fragment"},
+			[]func(*Config){fapi1, assertion}, [][]fapiModule{happy, idTokenModules(t, "front: ", front), idTokenModules(t, "back: ", inBack), hashModules, detachedModules, stateModules}},
+		{"fapi1-advanced-final-client-test, mtls, pushed, jarm", "PS256", AuthorizationRequest{ResponseMode: "jwt"},
+			[]func(*Config){fapi1, mtls, push}, [][]fapiModule{happy, idTokenModules(t, "", inBack), detachedModules[2:], jarmModules, stateModules}},
+		{"fapi2-security-profile-final-client-test, private_key_jwt, dpop", "PS256", AuthorizationRequest{}, []func(*Config){fapi2, assertion},
+			[][]fapiModule{happy, idTokenModules(t, "", inBack), stateModules, issModules, dpopModules}},
+		{"fapi2-security-profile-final-client-test, mtls, dpop", "ES256", AuthorizationRequest{}, []func(*Config){fapi2, mtls},
+			[][]fapiModule{happy, idTokenModules(t, "", inBack), stateModules, issModules, dpopModules}},
+		{"fapi2-message-signing-final-client-test, jarm", "ES256", AuthorizationRequest{ResponseMode: "jwt"},
+			[]func(*Config){fapi2, assertion, func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key} }},
+			[][]fapiModule{happy, idTokenModules(t, "", inBack), stateModules, jarmModules, dpopModules}},
+	} {
+		for _, m := range slices.Concat(profile.modules...) {
+			t.Run(profile.name+"/"+m.name, func(t *testing.T) {
+				t.Parallel()
+				p := hostile.New(t)
+				p.Alg, p.Aliases = profile.alg, true
+				tune := slices.Clone(profile.tune)
+				if m.tune != nil {
+					tune = append(tune, m.tune)
+				}
+				c := newTestClient(t, p, tune...)
+				p.DPoP.Nonce = c.cfg.DPoP.enabled()
+				if m.script != nil {
+					m.script(p)
+				}
+				ask := profile.ask
+				ask.Scope = []string{"openid"}
+				tokens, err := play(t, c, p, ask)
+				if got := refusedBy(err); got != m.check || m.check == "" && err != nil {
+					t.Fatalf("refused by %q (%v), want %q", got, err, m.check)
+				}
+				suiteIsContent(t, p, c)
+				if err != nil {
+					if n := p.Count("userinfo") + p.Count("resource"); n != 0 || tokens != nil {
+						t.Errorf("%d requests with a token after a refusal, and %v", n, tokens)
+					}
+					return
+				}
+				if tokens.AccessToken.IsEmpty() {
+					return // implicit
+				}
+				if _, err := c.UserInfo(t.Context(), tokens); err != nil {
+					t.Error(err)
+				}
+				r, _ := http.NewRequestWithContext(t.Context(), "GET", p.URL("resource"), nil)
+				res, err := c.Do(r, tokens)
+				if err != nil || res.StatusCode != 200 {
+					t.Fatalf("the accounts endpoint: %v, %v", res, err)
+				}
+				res.Body.Close()
+			})
+		}
+	}
+}
+
+// suiteIsContent is what the suite demands of each request, whatever the module.
+func suiteIsContent(t *testing.T, p *hostile.Provider, c *Client) {
+	t.Helper()
+	seen := map[string]bool{}
+	fresh := func(what string, claims map[string]json.RawMessage) {
+		if jti := string(claims["jti"]); len(jti) < 24 || seen[jti] {
+			t.Errorf("%s: jti %s is short or was used before", what, jti)
+		} else {
+			seen[jti] = true
+		}
+	}
+	for _, r := range p.Requests("") {
+		if a := r.Form.Get("client_assertion"); a != "" {
+			_, claims := decoded(t, a)
+			fresh(r.Endpoint, claims)
+			if string(claims["aud"]) != `"`+p.Issuer+`"` || string(claims["iss"]) != `"client"` || string(claims["sub"]) != `"client"` {
+				t.Errorf("%s: an assertion of %s", r.Endpoint, claims)
+			}
+		}
+		if r.Endpoint == "authorization" && c.cfg.PushAuthorizationRequests && (len(r.Query) != 2 || !r.Query.Has("client_id") || !r.Query.Has("request_uri")) {
+			t.Errorf("the browser carries %v beside the reference", r.Query)
+		}
+	}
+	for _, proof := range p.Proofs() {
+		_, claims := decoded(t, proof.Compact)
+		fresh("a proof for "+proof.Endpoint, claims)
+		resource := proof.Endpoint == "resource" || proof.Endpoint == "userinfo"
+		if (claims["ath"] != nil) != resource {
+			t.Errorf("ath in a proof for %s: %s", proof.Endpoint, claims["ath"])
+		}
+	}
+	for _, r := range p.Requests("request object") {
+		_, claims := decoded(t, string(r.Body))
+		fresh("a request object", claims)
+		if claims["request"] != nil || claims["request_uri"] != nil || claims["sub"] != nil || claims["redirect_uri"] == nil || claims["nbf"] == nil {
+			t.Errorf("a request object of %s", claims)
+		}
+	}
+}
+
+// TestFAPIErrorResponse: an error comes back as one, in a JWT too, and is believed only when the JWT is good.
+func TestFAPIErrorResponse(t *testing.T) {
+	p := hostile.New(t)
+	p.Callback = func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }
+	c := newTestClient(t, p)
+	var refused *ResponseError
+	if _, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "jwt"}); !errors.As(err, &refused) || refused.Code != ErrAccessDenied {
+		t.Errorf("got %v", err)
+	}
+	p.Response = compact(hostile.BreakSignature)
+	if _, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "jwt"}); refusedBy(err) != "signature" {
+		t.Errorf("an error that nobody signed: %v", err)
+	}
+}
