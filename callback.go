@@ -19,22 +19,23 @@ const maxCallbackBody = 64 << 10
 
 // authorizationResponse is what the browser brought back, under judgement.
 type authorizationResponse struct {
-	c      *Client
-	meta   *ServerMetadata
-	mode   string // how it came
-	values url.Values
-	wrong  string // why the request could not be read at all
-	jwt    string // the response as a JWT, decrypted; empty: there was none
-	sealed error  // why it could not be decrypted
-	given  string // the state that came
-	opaque bool   // it is no JWT whose parameters can be read
-	tx     *transaction
-	none   bool // nothing was pending
-	fresh  bool // it was not used before
+	c       *Client
+	meta    *ServerMetadata
+	mode    string // how it came
+	values  url.Values
+	wrong   string // why the request could not be read at all
+	jwt     string // the response as a JWT, decrypted; empty: there was none
+	sealed  error  // why it could not be decrypted
+	given   string // the state that came
+	opaque  bool   // it is no JWT whose parameters can be read
+	tx      *transaction
+	none    bool  // nothing was pending
+	fresh   bool  // it was not used before
+	trouble error // why the store could not say
 }
 
-func (*authorizationResponse) kind() string { return "authorization response" }
-func (*authorizationResponse) cause() error { return nil }
+func (*authorizationResponse) kind() string   { return "authorization response" }
+func (d *authorizationResponse) cause() error { return d.trouble }
 
 // asked is the response type of the login it belongs to.
 func (d *authorizationResponse) asked() responseType {
@@ -144,15 +145,20 @@ var responseChecks = []check[*authorizationResponse]{
 		},
 		func(d *authorizationResponse) (string, string) { return d.wanted(), d.has("access_token") }},
 	{"replay", "RFC 9700 §4.7, RFC 6749 §10.5",
-		func(_ context.Context, d *authorizationResponse) bool {
-			d.fresh = d.tx != nil && d.c.used.first(d.tx.state, time.Now(), d.values.Get("error") == "")
+		func(ctx context.Context, d *authorizationResponse) bool {
+			if d.tx != nil {
+				d.fresh, d.trouble = d.c.first(ctx, d.tx, d.values.Get("error") == "")
+			}
 			return d.fresh
 		},
 		func(d *authorizationResponse) (string, string) {
+			got := "a used one"
 			if d.fresh {
-				return "a response that was not used before", "a fresh one"
+				got = "a fresh one"
+			} else if d.trouble != nil {
+				got = "one of which Config.Store cannot say that"
 			}
-			return "a response that was not used before", "a used one"
+			return "a response that was not used before", got
 		}},
 }
 

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/openid-client/openid/internal/hostile"
+	"github.com/openid-client/openid/store"
 )
 
 // A callbackLie is something wrong with an authorization response, and the one check that must refuse it.
@@ -309,33 +309,30 @@ func TestKeysRotate(t *testing.T) {
 	}
 }
 
-func TestUsedTransactionsForget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var u usedTransactions
-		if !u.first("a", time.Now(), true) || u.first("a", time.Now(), true) {
-			t.Fatal("once is not once")
+// TestLoginsAreOverOnce: in all processes that share a store, and where it cannot say, nowhere.
+func TestLoginsAreOverOnce(t *testing.T) {
+	p := hostile.New(t)
+	shared := store.Memory(1)
+	key := NewSecret(strings.Repeat("k", 31) + "!")
+	share := func(cfg *Config) { cfg.Store, cfg.Keys = shared, []Secret{key} }
+	here, there := newTestClient(t, p, share), newTestClient(t, p, share)
+	var responses []*http.Request
+	var pending []Transaction
+	for range 2 {
+		location, tx, err := here.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(transactionLifetime)
-		if u.first("a", time.Now(), true) {
-			t.Error("forgotten while its transaction lives")
-		}
-		for range 3 {
-			time.Sleep(transactionLifetime + time.Second)
-			u.first("b", time.Now(), true)
-		}
-		if len(u.current)+len(u.last) > 2 {
-			t.Errorf("%d entries are kept for ever", len(u.current)+len(u.last))
-		}
-	})
-}
-
-func TestUsedTransactionsAreBounded(t *testing.T) {
-	full := map[[16]byte]struct{}{}
-	for i := range maxUsedTransactions {
-		full[[16]byte{byte(i), byte(i >> 8), byte(i >> 16), 1}] = struct{}{}
+		responses, pending = append(responses, p.Authorize(location)), append(pending, tx)
 	}
-	u := usedTransactions{current: full, since: time.Now()}
-	if u.first("one more", time.Now(), true) || len(u.current) > maxUsedTransactions {
-		t.Error("a full memory took one more")
+	if _, err := here.Callback(t.Context(), responses[0], pending...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := there.Callback(t.Context(), responses[0], pending...); refusedBy(err) != "replay" || p.Count("token") != 1 {
+		t.Errorf("the other process: %v, %d requests", err, p.Count("token"))
+	}
+	_, err := here.Callback(t.Context(), responses[1], pending...)
+	if refusedBy(err) != "replay" || !errors.Is(err, store.ErrFull) || p.Count("token") != 1 {
+		t.Errorf("a store that is full: %v, %d requests", err, p.Count("token"))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/openid-client/openid/internal/dpop"
 	"github.com/openid-client/openid/internal/endpoint"
 	"github.com/openid-client/openid/internal/jose"
+	"github.com/openid-client/openid/store"
 )
 
 const (
@@ -24,6 +25,7 @@ const (
 	maxClockTolerance     = 300 * time.Second
 	maxClockSkew          = 24 * time.Hour
 	userAgent             = "openid-go"
+	ownStoreItems         = 1 << 20
 )
 
 // Config describes one client at one server. Issuer, ClientID and Auth are required; the zero value of everything else is the safe
@@ -84,6 +86,9 @@ type Config struct {
 	ClockTolerance time.Duration
 	// ClockSkew is added to this machine's clock, positive when it is known to be slow; a day at most.
 	ClockSkew time.Duration
+	// Store holds what several requests, or several processes, must agree on: which logins are over, and the tokens of token sources.
+	// Processes that serve one application share one. Nil: a store of this process only, for a million items.
+	Store *store.Store
 	// HTTPClient lends its Transport and its Timeout (of one exchange; 30 s when zero). Redirects are never followed and cookies never
 	// kept, whatever it says. Nil: a transport of this client's own, made for many calls to few hosts.
 	HTTPClient *http.Client
@@ -124,7 +129,7 @@ type Client struct {
 	loading   endpoint.Flight[*server]
 	renewal   atomic.Bool // one background renewal of the metadata at a time
 	warm      atomic.Pointer[exportedKeys]
-	used      usedTransactions
+	store     *store.Store
 	headers   verifiedHeaders
 	nonces    dpop.Nonces
 	requests  requestEncoder // nil: plain parameters
@@ -257,6 +262,9 @@ func New(cfg Config) (*Client, error) {
 		} else if strings.Count(k, k[:1]) == len(k) {
 			mistake(fmt.Sprintf("Keys[%d]", i), "random bytes", "one byte over and over")
 		}
+	}
+	if c.store = cfg.Store; c.store == nil {
+		c.store = store.Memory(ownStoreItems)
 	}
 	c.seal = newSealer(cfg.Keys, "openid transaction", cfg.Issuer, cfg.ClientID)
 	cfg.Keys = nil // the sealer has what it needs; nobody prints them here

@@ -166,6 +166,60 @@ func exchangeError(name string, err error, sent func() []string) error {
 	return &ExchangeError{Endpoint: name, Err: err}
 }
 
+// A LoginRequiredError says that a [TokenSource] has no good tokens and no way to any without the user: there never were some, they have
+// expired, or the server does not accept their refresh token any more. It matches [ErrLoginRequired].
+type LoginRequiredError struct {
+	Err error // the server's refusal; nil: there was nothing to ask it with
+	// Unsure: an earlier use of the refresh token never got its answer, so the server may have taken this one for a theft (RFC 9700 section
+	// 4.14.2).
+	Unsure bool
+}
+
+// Error says why, and what to do.
+func (e *LoginRequiredError) Error() string {
+	s := "openid: the user has to log in again"
+	switch {
+	case e.Unsure:
+		s += " (the answer to an earlier refresh was lost)"
+	case e.Err == nil:
+		s += ": there are no tokens that are still good, and no refresh token"
+	}
+	if e.Err != nil {
+		s += ": " + beneath(e.Err)
+	}
+	return s
+}
+
+// Unwrap returns Err.
+func (e *LoginRequiredError) Unwrap() error { return e.Err }
+
+// Is reports whether target is [ErrLoginRequired].
+func (e *LoginRequiredError) Is(target error) bool { return target == ErrLoginRequired }
+
+// A StoreError says that [Config.Store] failed, so that nothing was asked of the server. Err is one of package store's constants, such as
+// [store.ErrFull], or what the backend met.
+type StoreError struct{ Err error }
+
+// Error says what the store said.
+func (e *StoreError) Error() string { return "openid: Config.Store: " + beneath(e.Err) }
+
+// Unwrap returns Err.
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// An UnsavedError says that the server answered and that [Config.Store] did not take it: Tokens are what came, and maybe the only copy. The
+// [TokenSource] goes on using them, unless Err is [store.ErrLost]: then somebody has replaced or removed them meanwhile, and they had better
+// be revoked. Printing it shows no token.
+type UnsavedError struct {
+	Tokens *Tokens
+	Err    error
+}
+
+// Error says what the store said.
+func (e *UnsavedError) Error() string { return "openid: the tokens are not saved: " + beneath(e.Err) }
+
+// Unwrap returns Err.
+func (e *UnsavedError) Unwrap() error { return e.Err }
+
 // maxRetryAfter is an hour: who has to wait longer had better ask somebody.
 const maxRetryAfter = time.Hour
 

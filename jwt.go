@@ -54,7 +54,8 @@ type expectation struct {
 	shown       *IDToken      // the one before it, of the front channel or in a hint
 	key         proofKey      // the tokens are to be bound to it; nil: Bearer
 	exchange    *exchangedToken
-	recent      bool // an ID Token must have been issued lately
+	recent      bool         // an ID Token must have been issued lately
+	confirm     func() error // asked right before the request leaves; nil: nobody asks
 }
 
 // frontChannel says what an ID Token that came through the browser has to vouch for.

@@ -14,6 +14,11 @@ import (
 // post sends a form to one of the server's endpoints as this client (RFC 6749 section 2.3), with a DPoP proof where there is a key. Where
 // the server only misses its nonce the request has had no effect and is made once more, with everything fresh (RFC 9449 section 8).
 func (c *Client) post(ctx context.Context, s *server, id endpointID, form url.Values, key proofKey) (*endpoint.Response, func() []string, error) {
+	return c.postIf(ctx, s, id, form, key, nil)
+}
+
+// postIf is post with a last question, asked when the connection stands and the body is about to be sent: an error keeps it here.
+func (c *Client) postIf(ctx context.Context, s *server, id endpointID, form url.Values, key proofKey, confirm func() error) (*endpoint.Response, func() []string, error) {
 	u, err := s.url(id)
 	if err != nil {
 		return nil, nil, err
@@ -37,7 +42,7 @@ func (c *Client) post(ctx context.Context, s *server, id endpointID, form url.Va
 			}
 		}
 		sent := func() []string { return confidential(&r) }
-		res, err := c.exchange(ctx, name, &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: c.accepts(id)}, sent)
+		res, err := c.exchange(ctx, name, &endpoint.Request{Method: http.MethodPost, URL: u, Header: r.Header, Body: encodeForm(r.Form), Accept: c.accepts(id), Confirm: confirm}, sent)
 		if err != nil || key == nil {
 			return res, sent, err
 		}

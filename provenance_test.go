@@ -114,7 +114,7 @@ func TestErrorResponsesFillNoMemory(t *testing.T) {
 			t.Errorf("got %v, want what the server said", err)
 		}
 	}
-	if len(c.used.current) != 0 {
+	if used, err := c.store.Get(t.Context(), c.storeKey("used", q.Get("state"))); used != nil || err != nil {
 		t.Error("an error response is remembered")
 	}
 	if _, err := c.Callback(t.Context(), good, tx); err != nil {

@@ -31,6 +31,11 @@ func (c *Client) Refresh(ctx context.Context, previous *Tokens) (*Tokens, error)
 
 // Obtain implements [Grant].
 func (g RefreshToken) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
+	return g.obtain(ctx, c, nil)
+}
+
+// obtain asks confirm right before the refresh token leaves.
+func (g RefreshToken) obtain(ctx context.Context, c *Client, confirm func() error) (*Tokens, error) {
 	token := g.Token
 	if token.IsEmpty() && g.Previous != nil {
 		token = g.Previous.RefreshToken
@@ -51,7 +56,7 @@ func (g RefreshToken) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 	if err := addExtra(form, g.Extra); err != nil {
 		return nil, err
 	}
-	e := expectation{}
+	e := expectation{confirm: confirm}
 	if e.key, err = c.keyOf(g.Previous); err != nil {
 		return nil, err
 	}

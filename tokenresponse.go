@@ -287,7 +287,7 @@ func confidential(r *AuthRequest) []string {
 // requestTokens sends one token request and judges what comes back.
 func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, e expectation) (*Tokens, error) {
 	began := time.Now()
-	res, sent, err := c.post(ctx, s, tokenEndpoint, form, e.key)
+	res, sent, err := c.postIf(ctx, s, tokenEndpoint, form, e.key, e.confirm)
 	if err != nil {
 		return nil, err
 	}

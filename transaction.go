@@ -1,17 +1,18 @@
 package openid
 
 import (
+	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 )
 
 // A Transaction is one login (or logout) under way: state, nonce, code verifier, redirect URI and what was asked for, sealed. It may lie
 // in a cookie (400 bytes, its AppState, and 200 more for a DPoP key of its own; a __Host- name, HttpOnly, Secure, SameSite=Lax, or None when the response mode is form_post) or
-// in a session; the code that keeps it can neither read nor change it. It is good for 30 minutes and, in one process, for one callback;
-// between processes that share keys the server's one-time code stands in for that.
+// in a session; the code that keeps it can neither read nor change it. It is good for 30 minutes and for one callback, in all
+// processes that share Config.Store; between others the server's one-time code stands in for that.
 type Transaction string
 
 const transactionLifetime = 30 * time.Minute
@@ -96,33 +97,20 @@ func (t *transaction) age() string {
 	return "started just now"
 }
 
-// usedTransactions remembers the states whose code was redeemed, for as long as their transactions could be: two generations, each as
-// long as a transaction lives. An error response is not remembered: nothing can be redeemed with it, and it costs a stranger nothing.
-type usedTransactions struct {
-	mu            sync.Mutex
-	current, last map[[16]byte]struct{}
-	since         time.Time
+// first reports whether the login was not over before, and ends it if a code comes with the response: an error response is not remembered,
+// since nothing can be redeemed with it, and it costs a stranger nothing. A store that cannot say counts as no: better a login that must be
+// repeated than one that is accepted twice.
+func (c *Client) first(ctx context.Context, t *transaction, redeemed bool) (bool, error) {
+	key := c.storeKey("used", t.state)
+	if !redeemed {
+		used, err := c.store.Get(ctx, key)
+		return used == nil && err == nil, err
+	}
+	return c.store.Add(ctx, key, nil, transactionLifetime)
 }
 
-const maxUsedTransactions = 1 << 20
-
-// first reports whether state was not redeemed before, and remembers it if it is now. When the memory is full it reports false: better a
-// login that must be repeated than one that is accepted twice.
-func (u *usedTransactions) first(state string, now time.Time, redeemed bool) bool {
-	sum := sha256.Sum256([]byte(state))
-	key := [16]byte(sum[:])
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.current == nil || now.Sub(u.since) > transactionLifetime {
-		u.last, u.current, u.since = u.current, make(map[[16]byte]struct{}), now
-	}
-	_, seen := u.current[key]
-	_, seenBefore := u.last[key]
-	if seen || seenBefore || len(u.current) >= maxUsedTransactions {
-		return false
-	}
-	if redeemed {
-		u.current[key] = struct{}{}
-	}
-	return true
+// storeKey is a key of Config.Store: what it is about cannot be read from it, and no other client has it.
+func (c *Client) storeKey(kind, name string) string {
+	sum := sha256.Sum256(encodeRecord(1, c.cfg.Issuer, c.cfg.ClientID, name))
+	return kind + ":" + base64.RawURLEncoding.EncodeToString(sum[:])
 }

@@ -37,16 +37,8 @@ func (c *Client) HTTPClient(t *Tokens, origin string, more ...string) *http.Clie
 // Transport is [Client.HTTPClient] for those who have an HTTP client of their own. A mistake in the arguments is an error of each request.
 func (c *Client) Transport(t *Tokens, origin string, more ...string) http.RoundTripper {
 	b := &bearer{c: c, tokens: t}
-	for _, raw := range slices.Concat([]string{origin}, more) {
-		u, err := c.http.ParseURL(raw)
-		if err == nil && (u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil) {
-			err = errors.New("there is more than scheme, host and port")
-		}
-		if err != nil {
-			b.err = fmt.Errorf("openid: %s is no origin that a token may be sent to: %w", quoted(raw), err)
-			return b
-		}
-		b.origins = append(b.origins, originOf(u))
+	if b.allow(origin, more...); b.err != nil {
+		return b
 	}
 	if b.err = presentable(t); b.err != nil {
 		return b
@@ -86,32 +78,43 @@ func originOf(u *url.URL) string {
 	return strings.ToLower(u.Scheme + "://" + u.Hostname() + ":" + port)
 }
 
+// allow notes the origins that a token may be sent to.
+func (b *bearer) allow(origin string, more ...string) {
+	for _, raw := range slices.Concat([]string{origin}, more) {
+		u, err := b.c.http.ParseURL(raw)
+		if err == nil && (u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil) {
+			err = errors.New("there is more than scheme, host and port")
+		}
+		if err != nil {
+			b.err = fmt.Errorf("openid: %s is no origin that a token may be sent to: %w", quoted(raw), err)
+			return
+		}
+		b.origins = append(b.origins, originOf(u))
+	}
+}
+
 func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := b.refuses(r); err != nil {
-		if r != nil && r.Body != nil {
-			r.Body.Close()
-		}
+		closeBody(r)
 		return nil, err
 	}
-	res, err := b.attempt(r, r.Body)
+	return b.send(r, r.Body)
+}
+
+// send sends r, and again where only the nonce was missing (RFC 9449 section 9).
+func (b *bearer) send(r *http.Request, body io.ReadCloser) (*http.Response, error) {
+	res, err := b.attempt(r, body)
 	if err != nil || b.key == nil {
 		return res, err
 	}
-	again := b.c.nonces.Learn(dpop.ResourceServer, r.URL, res.Header) && wantsNonce(res.StatusCode, "", res.Header)
-	if !again {
+	if !b.c.nonces.Learn(dpop.ResourceServer, r.URL, res.Header) || !wantsNonce(res.StatusCode, "", res.Header) {
 		return res, nil
 	}
-	body := r.Body
-	if body != nil && body != http.NoBody {
-		if r.GetBody == nil {
-			return res, nil // it cannot be sent twice; the caller sees why it was refused
-		}
-		if body, err = r.GetBody(); err != nil {
-			return res, nil
-		}
+	body, ok := replayed(r)
+	if !ok {
+		return res, nil // it cannot be sent twice; the caller sees why it was refused
 	}
-	io.CopyN(io.Discard, res.Body, maxDiscard)
-	res.Body.Close()
+	discard(res)
 	res, err = b.attempt(r, body)
 	if err == nil {
 		b.c.nonces.Learn(dpop.ResourceServer, r.URL, res.Header)

@@ -43,6 +43,11 @@ type Request struct {
 	// Accept header in this order. When it is empty nothing of a 2xx body is
 	// kept, for endpoints whose status says it all (RFC 7009 §2.2).
 	Accept []string
+
+	// Confirm is asked when the transport wants the body, after dialling and
+	// the TLS handshake: with an error nothing of the body is sent. Nil: no
+	// question.
+	Confirm func() error
 }
 
 // Response is a complete answer. Body is nil after a status that is not 2xx
@@ -99,6 +104,12 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	resp, err := c.Transport.RoundTrip(req)
 	if err == nil && resp == nil {
 		err = errors.New("the transport returned nothing")
+	}
+	if refusal := body.refused(); refusal != nil {
+		if err == nil && resp.Body != nil {
+			resp.Body.Close() // an answer to half a request
+		}
+		return nil, &Error{Err: refusal}
 	}
 	if err != nil {
 		return nil, &Error{Sent: body.sent(err), Err: cause(ctx, err)}

@@ -20,7 +20,8 @@ type Flight[T any] struct {
 
 type call[T any] struct {
 	done     chan struct{}
-	waiters  int // guarded by Flight.mu
+	waiters  int                // guarded by Flight.mu
+	leave    context.CancelFunc // for a call that ends with its last waiter; or nil
 	value    T
 	err      error
 	panicked any
@@ -34,6 +35,17 @@ var errNoReturn = errors.New("the shared call ended without returning")
 // and the call goes on. A panic in fn comes out of Do in each waiting caller;
 // when nobody waits any more it is not recovered.
 func (f *Flight[T]) Do(ctx context.Context, timeout time.Duration, fn func(context.Context) (T, error)) (T, error) {
+	return f.do(ctx, timeout, false, fn)
+}
+
+// DoWhileWanted is Do for a call that is of no use once its callers have gone,
+// such as one that waits for somebody they show something to: when the last of
+// them leaves its context ends, and who comes then starts a new one.
+func (f *Flight[T]) DoWhileWanted(ctx context.Context, timeout time.Duration, fn func(context.Context) (T, error)) (T, error) {
+	return f.do(ctx, timeout, true, fn)
+}
+
+func (f *Flight[T]) do(ctx context.Context, timeout time.Duration, wanted bool, fn func(context.Context) (T, error)) (T, error) {
 	var zero T
 	if err := ctx.Err(); err != nil {
 		return zero, err
@@ -43,7 +55,11 @@ func (f *Flight[T]) Do(ctx context.Context, timeout time.Duration, fn func(conte
 	if c == nil {
 		c = &call[T]{done: make(chan struct{})}
 		f.call = c
-		go f.run(c, context.WithoutCancel(ctx), timeout, fn)
+		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		if wanted {
+			c.leave = cancel
+		}
+		go f.run(c, detached, cancel, fn)
 	}
 	c.waiters++
 	f.mu.Unlock()
@@ -55,7 +71,12 @@ func (f *Flight[T]) Do(ctx context.Context, timeout time.Duration, fn func(conte
 		select {
 		case <-c.done: // it was in time after all, and may have a panic to report
 		default:
-			c.waiters--
+			if c.waiters--; c.waiters == 0 && c.leave != nil {
+				c.leave()
+				if f.call == c {
+					f.call = nil
+				}
+			}
 			f.mu.Unlock()
 			return zero, ctx.Err()
 		}
@@ -74,8 +95,7 @@ func (f *Flight[T]) Running() bool {
 	return f.call != nil
 }
 
-func (f *Flight[T]) run(c *call[T], ctx context.Context, timeout time.Duration, fn func(context.Context) (T, error)) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (f *Flight[T]) run(c *call[T], ctx context.Context, cancel context.CancelFunc, fn func(context.Context) (T, error)) {
 	defer cancel()
 	c.err = errNoReturn
 	defer func() {
@@ -84,7 +104,9 @@ func (f *Flight[T]) run(c *call[T], ctx context.Context, timeout time.Duration, 
 			c.panicked = fmt.Sprintf("%v\n\nin the shared call:\n%s", p, debug.Stack())
 		}
 		f.mu.Lock()
-		f.call = nil
+		if f.call == c {
+			f.call = nil
+		}
 		lost := p != nil && c.waiters == 0
 		close(c.done)
 		f.mu.Unlock()

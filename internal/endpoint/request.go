@@ -35,7 +35,7 @@ func (c *Client) request(ctx context.Context, r *Request) (*http.Request, *onceB
 	var body *onceBody
 	if r.Body != "" {
 		h["Content-Type"] = formType
-		body = &onceBody{text: r.Body}
+		body = &onceBody{text: r.Body, confirm: r.Confirm}
 		req.Body, req.ContentLength = body, int64(len(r.Body))
 	}
 	for name, v := range r.Header {
@@ -47,9 +47,11 @@ func (c *Client) request(ctx context.Context, r *Request) (*http.Request, *onceB
 // onceBody is a request body that knows whether it was asked for. A POST whose
 // body was not cannot have taken effect: its Content-Length is not met.
 type onceBody struct {
-	text  string
-	off   int
-	state atomic.Int32
+	text    string
+	off     int
+	confirm func() error
+	refusal atomic.Pointer[error]
+	state   atomic.Int32
 }
 
 const (
@@ -59,6 +61,13 @@ const (
 )
 
 func (b *onceBody) Read(p []byte) (int, error) {
+	if b.confirm != nil && b.state.Load() == unread {
+		if err := b.confirm(); err != nil {
+			b.refusal.Store(&err)
+			b.state.CompareAndSwap(unread, closed)
+			return 0, err
+		}
+	}
 	if !b.state.CompareAndSwap(unread, reading) && b.state.Load() == closed {
 		return 0, http.ErrBodyReadAfterClose
 	}
@@ -84,4 +93,15 @@ func (b *onceBody) sent(err error) bool {
 		return !errors.As(err, &op) || op.Op != "dial"
 	}
 	return !b.state.CompareAndSwap(unread, closed) && b.state.Load() == reading
+}
+
+// refused is why the body was not to be sent, if that was asked and answered.
+func (b *onceBody) refused() error {
+	if b == nil {
+		return nil
+	}
+	if err := b.refusal.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

@@ -1,0 +1,244 @@
+package openid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/openid-client/openid/internal/endpoint"
+)
+
+// A TokenSource keeps the tokens of one key fresh: of a user, or of the application itself. They are cached, refreshed before they expire,
+// in the background while the old ones are good, and by one caller only among all that share [Config.Store], in whatever process; what the
+// server answered is in the store before anybody has it. Make one with [Client.TokenSource] and keep it; it is safe for concurrent use.
+//
+// Errors of its methods: *[LoginRequiredError] when the user has to log in again; *[ResponseError], *[ExchangeError] and
+// *[VerificationError] of the refresh; *[StoreError] when the store failed and nothing was asked of the server; *[UnsavedError] when the
+// server answered and the store did not.
+type TokenSource struct {
+	c     *Client
+	key   string // in the store
+	grant Grant
+
+	kept   atomic.Pointer[keptTokens]
+	behind atomic.Bool                  // a refresh in the background is under way
+	upkeep endpoint.Flight[*keptTokens] // whatever needs nobody
+	login  endpoint.Flight[*keptTokens] // a grant that may wait for a user
+
+	mu        sync.Mutex
+	epoch     int // counts what Save and Forget did: what was on its way before is not kept after
+	failed    failure
+	observers []func(context.Context, TokenChange)
+}
+
+// TokenSource returns the source of the tokens that are kept under key, which names whose they are: a user's subject, a session, an API.
+// grant obtains tokens where there are none, or where the refresh token is not accepted any more: [ClientCredentials], [TokenExchange] and
+// the like by one caller among all processes, [Device], [CIBA] and grants of the caller's own while somebody waits for them. With a nil
+// grant there is what [TokenSource.Save] put there, until the user has to log in again.
+//
+// Two sources of one key share the tokens, and so must ask for the same. It does no I/O.
+func (c *Client) TokenSource(key string, grant Grant) *TokenSource {
+	return &TokenSource{c: c, key: c.storeKey("tokens", key), grant: grant}
+}
+
+const (
+	maxMargin      = 5 * time.Minute  // how early tokens are refreshed in the background at most
+	maxLeeway      = 10 * time.Second // how long before their end they are not handed out any more, at most
+	wallClockEvery = time.Second      // how long the cheap clock is believed, which stands still while the machine sleeps
+	upkeepTimeout  = 2 * time.Minute  // of a refresh with the wait for its turn
+	loginTimeout   = time.Hour
+)
+
+// keptTokens are tokens with the times that govern them, by the wall clock.
+type keptTokens struct {
+	tokens   *Tokens
+	key      proofKey
+	obtained time.Time
+	early    time.Time // from here on they are refreshed in the background; zero: the server does not say when they end
+	late     time.Time // from here on they are not handed out
+
+	since time.Time    // with the cheap clock's reading
+	until atomic.Int64 // nanoseconds after since
+}
+
+// keep plans for t. The margins are parts of the lifetime, so that tokens of a minute work as well, and differ by chance, so that sources
+// that began together part.
+func (c *Client) keep(t *Tokens, obtained time.Time, renewable bool) (*keptTokens, error) {
+	k := &keptTokens{tokens: t, obtained: obtained, since: time.Now()}
+	var err error
+	if k.key, err = c.cfg.DPoP.restore(t.keyRecord()); err != nil || t.Expiry.IsZero() {
+		return k, err
+	}
+	lifetime := max(t.Expiry.Sub(obtained), 0)
+	k.late = t.Expiry.Add(-min(lifetime/20, maxLeeway))
+	k.early = k.late
+	if margin := min(lifetime/5, maxMargin); renewable && margin > 0 {
+		k.early = t.Expiry.Add(-margin/2 - rand.N(margin/2+1))
+	}
+	return k, nil
+}
+
+func (k *keptTokens) good(now time.Time) bool  { return k.late.IsZero() || now.Before(k.late) }
+func (k *keptTokens) fresh(now time.Time) bool { return k.early.IsZero() || now.Before(k.early) }
+
+// same: the access token is the one of k, which somebody does not want any more.
+func (k *keptTokens) same(t *Tokens) bool {
+	return k != nil && k.tokens.AccessToken.Reveal() == t.AccessToken.Reveal()
+}
+
+// Token returns tokens that are good now; while they are it costs next to nothing. They are shared: change nothing in them. ctx bounds how
+// long this caller waits; a refresh that others wait for, or whose answer may be the only copy, goes on without it.
+func (s *TokenSource) Token(ctx context.Context) (*Tokens, error) {
+	if k := s.kept.Load(); k != nil && int64(time.Since(k.since)) < k.until.Load() {
+		return k.tokens, nil
+	}
+	k, err := s.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return k.tokens, nil
+}
+
+func (s *TokenSource) current(ctx context.Context) (*keptTokens, error) {
+	k := s.kept.Load()
+	now := time.Now()
+	switch wall := now.Round(0); {
+	case k == nil:
+	case k.fresh(wall):
+		good := wallClockEvery
+		if !k.early.IsZero() {
+			good = min(good, k.early.Sub(wall))
+		}
+		k.until.Store(int64(now.Sub(k.since) + good))
+		return k, nil
+	case k.good(wall):
+		s.renewBehind(ctx)
+		return k, nil
+	}
+	return s.obtain(ctx, nil)
+}
+
+// renewBehind starts a refresh that nobody waits for. What comes of it, its failure too, is for observers.
+func (s *TokenSource) renewBehind(ctx context.Context) {
+	if s.recentFailure(true) != nil || !s.behind.CompareAndSwap(false, true) {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		defer s.behind.Store(false)
+		_, _ = s.upkeep.Do(ctx, upkeepTimeout, func(ctx context.Context) (*keptTokens, error) { return s.renew(ctx, nil) })
+	}()
+}
+
+// obtain waits for tokens that are good and not the rejected ones.
+func (s *TokenSource) obtain(ctx context.Context, rejected *keptTokens) (*keptTokens, error) {
+	for range 3 {
+		if err := s.recentFailure(false); err != nil {
+			return nil, err
+		}
+		k, err := s.upkeep.Do(ctx, upkeepTimeout, func(ctx context.Context) (*keptTokens, error) { return s.renew(ctx, rejected) })
+		switch {
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			return nil, waited(err)
+		case err != nil:
+			if _, unattended := s.grant.(unattendedGrant); s.grant == nil || unattended || !errors.Is(err, ErrLoginRequired) {
+				return nil, err
+			}
+			k, err = s.login.DoWhileWanted(ctx, loginTimeout, s.logIn)
+			if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				err = waited(err)
+			}
+			return k, err
+		case rejected == nil || !k.same(rejected.tokens):
+			return k, nil
+		}
+		// The refresh that was joined knew nothing of the rejection.
+	}
+	return nil, errors.New("openid: token source: no other tokens could be had")
+}
+
+func waited(err error) error { return fmt.Errorf("openid: token source: waiting for tokens: %w", err) }
+
+// logIn obtains tokens by a grant that may wait for a user. They are saved although the user's patience may end meanwhile.
+func (s *TokenSource) logIn(ctx context.Context) (*keptTokens, error) {
+	t, err := s.grant.Obtain(s.c.newFlow(ctx), s.c)
+	if err != nil {
+		return nil, err
+	}
+	return s.save(context.WithoutCancel(ctx), t, TokensObtained)
+}
+
+// Save puts tokens there that came on another way, such as [Client.Callback], in place of what was there before. When it returns nil they
+// are in the store. Otherwise the error is an *[UnsavedError] with t in it.
+func (s *TokenSource) Save(ctx context.Context, t *Tokens) error {
+	switch {
+	case t == nil || t.AccessToken.IsEmpty() && t.RefreshToken.IsEmpty():
+		return errors.New("openid: token source: Save: there is neither an access token nor a refresh token")
+	case !t.AccessToken.IsEmpty():
+		if err := presentable(t); err != nil {
+			return err
+		}
+	}
+	if err := s.c.own(t.issuer, t.IDToken); err != nil {
+		return err
+	}
+	_, err := s.save(ctx, t, TokensSaved)
+	return err
+}
+
+// Forget removes the tokens, here and in the store, also those that a refresh under way is about to bring. To tell the server, use
+// [Client.Revoke] before. Other processes may hand out what they have cached until they refresh it.
+func (s *TokenSource) Forget(ctx context.Context) error {
+	s.drop()
+	err := s.c.store.Delete(ctx, s.key)
+	s.drop()
+	if err != nil {
+		return &StoreError{err}
+	}
+	s.tell(ctx, TokenChange{Kind: TokensForgotten})
+	return nil
+}
+
+// drop forgets what is cached, and what is on its way.
+func (s *TokenSource) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch++
+	s.failed = failure{}
+	s.kept.Store(nil)
+}
+
+func (s *TokenSource) now() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}
+
+// take caches k unless Save or Forget came in between.
+func (s *TokenSource) take(k *keptTokens, epoch int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoch == epoch {
+		s.failed = failure{}
+		s.kept.Store(k)
+	}
+}
+
+// renewable: there is a way to fresh tokens in which nobody has to take part.
+func (s *TokenSource) renewable(t *Tokens) bool {
+	_, unattended := s.grant.(unattendedGrant)
+	return unattended || !t.RefreshToken.IsEmpty()
+}
+
+// String names the client and shows nothing of what the source holds.
+func (s *TokenSource) String() string { return "openid.TokenSource of " + s.c.String() }
+
+// Format writes what String says, for every verb.
+func (s *TokenSource) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
+
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (s *TokenSource) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -1,0 +1,262 @@
+package openid
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/openid-client/openid/store"
+)
+
+// An unattendedGrant needs no user and may be used again and again: it is obtained under the lease, by one caller among all processes.
+type unattendedGrant interface {
+	Grant
+	unattended()
+}
+
+func (ClientCredentials) unattended() {}
+func (JWTBearer) unattended()         {}
+func (SAMLBearer) unattended()        {}
+func (TokenExchange) unattended()     {}
+func (CustomGrant) unattended()       {}
+func (RefreshToken) unattended()      {}
+
+// An outcome is what the holder of the lease came to.
+type outcome struct {
+	tokens *Tokens
+	began  time.Time
+	kind   string // of the change; empty: none
+	err    error
+	put    bool // there is something to store
+}
+
+// renew finds tokens in the store that are fresh and not the rejected ones, or makes some.
+func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTokens, error) {
+	epoch := s.now()
+	ctx = s.c.newFlow(ctx)
+	b, err := s.c.store.Get(ctx, s.key)
+	if err != nil {
+		return nil, s.fail(ctx, epoch, &StoreError{err})
+	}
+	r, err := readTokenRecord(b)
+	if err != nil {
+		return nil, s.fail(ctx, epoch, &StoreError{err})
+	}
+	// Those who find fresh tokens need no lease.
+	if k, err := s.usable(r, rejected); err != nil {
+		return nil, err
+	} else if k != nil {
+		s.take(k, epoch)
+		s.tell(ctx, TokenChange{Kind: TokensLoaded, Tokens: k.tokens})
+		return k, nil
+	}
+	for range 3 {
+		var o outcome
+		err := s.c.store.Update(ctx, s.key, func(ctx context.Context, held *store.Held) (store.Change, error) {
+			return s.hold(ctx, held, rejected, &o), nil
+		})
+		if errors.Is(err, store.ErrLost) && o.tokens == nil || errors.Is(o.err, store.ErrLost) {
+			continue // somebody else has been faster: nothing was sent, or it does not count; see what there is now
+		}
+		return s.settle(ctx, epoch, &o, err)
+	}
+	return nil, s.fail(ctx, epoch, &StoreError{store.ErrLost})
+}
+
+// usable returns what can be handed out as it is.
+func (s *TokenSource) usable(r *tokenRecord, rejected *keptTokens) (*keptTokens, error) {
+	if r.tokens == nil || r.tokens.AccessToken.IsEmpty() {
+		return nil, nil
+	}
+	k, err := s.c.keep(r.tokens, r.obtained, s.renewable(r.tokens))
+	if err != nil {
+		return nil, err
+	}
+	if rejected != nil && k.same(rejected.tokens) || !k.fresh(time.Now().Round(0)) {
+		return nil, nil
+	}
+	return k, nil
+}
+
+// hold does the work that one of all processes does.
+func (s *TokenSource) hold(ctx context.Context, held *store.Held, rejected *keptTokens, o *outcome) store.Change {
+	o.began = time.Now()
+	r, err := readTokenRecord(held.Value)
+	if err != nil {
+		o.err = &StoreError{err}
+		return store.Change{}
+	}
+	k, err := s.usable(r, rejected)
+	switch {
+	case err != nil:
+		o.err = err
+		return store.Change{}
+	case k != nil:
+		o.tokens, o.began, o.kind = k.tokens, k.obtained, TokensLoaded
+		return store.Change{}
+	}
+	if o.err = r.noted(time.Now()); o.err != nil {
+		return store.Change{}
+	}
+	s.refresh(ctx, held, r, o)
+	switch {
+	case o.err == nil:
+		r = &tokenRecord{tokens: o.tokens, obtained: o.began}
+	case o.kind == TokensRefused:
+		return store.Remove()
+	default:
+		if !r.note(o.err, time.Now()) {
+			return store.Change{}
+		}
+	}
+	b, err := r.encode()
+	if err != nil {
+		o.err = errors.Join(o.err, err)
+		return store.Change{}
+	}
+	o.put = true
+	return store.Put(b, r.lifetime(time.Now()))
+}
+
+// refresh uses the refresh token, which nobody else may have used meanwhile, and then the grant.
+func (s *TokenSource) refresh(ctx context.Context, held *store.Held, r *tokenRecord, o *outcome) {
+	var refused error
+	if r.tokens != nil && !r.tokens.RefreshToken.IsEmpty() {
+		o.tokens, o.err = RefreshToken{Previous: r.tokens}.obtain(ctx, s.c, held.Check)
+		o.kind = TokensRefreshed
+		if o.err == nil || !errors.Is(o.err, ErrInvalidGrant) {
+			return
+		}
+		refused, o.kind = o.err, TokensRefused
+	}
+	switch g := s.grant.(type) {
+	case RefreshToken:
+		o.tokens, o.err = g.obtain(ctx, s.c, held.Check)
+		o.kind = TokensObtained
+		if errors.Is(o.err, ErrInvalidGrant) {
+			o.err, o.kind = &LoginRequiredError{Err: o.err}, TokensRefused
+		}
+	case unattendedGrant:
+		o.tokens, o.err = g.Obtain(ctx, s.c)
+		o.kind = TokensObtained
+	default:
+		o.tokens, o.err = nil, &LoginRequiredError{Err: refused, Unsure: refused != nil && (held.TakenOver || r.unsure())}
+	}
+}
+
+// settle makes of the outcome what callers and observers get. err is the store's.
+func (s *TokenSource) settle(ctx context.Context, epoch int, o *outcome, err error) (*keptTokens, error) {
+	if err != nil && o.err == nil && o.tokens == nil {
+		return nil, s.fail(ctx, epoch, &StoreError{err})
+	}
+	if o.err != nil {
+		if o.kind == TokensRefused {
+			s.take(nil, epoch)
+			s.tell(ctx, TokenChange{Kind: TokensRefused, Err: o.err})
+			return nil, o.err
+		}
+		return nil, s.fail(ctx, epoch, o.err)
+	}
+	k, keyErr := s.c.keep(o.tokens, o.began, s.renewable(o.tokens))
+	if keyErr != nil {
+		return nil, keyErr
+	}
+	if err == nil || !o.put {
+		s.take(k, epoch)
+		s.tell(ctx, TokenChange{Kind: o.kind, Tokens: k.tokens})
+		return k, nil
+	}
+	return nil, s.unsaved(ctx, epoch, k, err)
+}
+
+// unsaved hands on what only this process has. It is used here, unless somebody has replaced or removed it.
+func (s *TokenSource) unsaved(ctx context.Context, epoch int, k *keptTokens, err error) error {
+	if !errors.Is(err, store.ErrLost) {
+		s.take(k, epoch)
+	}
+	unsaved := &UnsavedError{Tokens: k.tokens, Err: err}
+	s.tell(ctx, TokenChange{Kind: TokensUnsaved, Tokens: k.tokens, Err: unsaved})
+	return unsaved
+}
+
+func (s *TokenSource) save(ctx context.Context, t *Tokens, kind string) (*keptTokens, error) {
+	began := time.Now()
+	k, err := s.c.keep(t, began, s.renewable(t))
+	if err != nil {
+		return nil, err
+	}
+	r := &tokenRecord{tokens: t, obtained: began}
+	b, err := r.encode()
+	if err != nil {
+		return nil, err
+	}
+	s.drop()
+	ran := false
+	err = s.c.store.Update(ctx, s.key, func(context.Context, *store.Held) (store.Change, error) {
+		ran = true
+		return store.Put(b, r.lifetime(began)), nil
+	})
+	s.drop()
+	epoch := s.now()
+	switch {
+	case err == nil:
+		s.take(k, epoch)
+		s.tell(ctx, TokenChange{Kind: kind, Tokens: t})
+		return k, nil
+	case ran || kind == TokensObtained:
+		return nil, s.unsaved(ctx, epoch, k, err)
+	}
+	return nil, &UnsavedError{Tokens: t, Err: err}
+}
+
+// A failure is the last one, for a while: who comes right after it gets it too, instead of asking a server in trouble again.
+type failure struct {
+	err   error
+	until time.Time     // for those who wait
+	quiet time.Time     // for what goes on in the background
+	pause time.Duration // doubled each time
+}
+
+const (
+	maxQuiet    = 30 * time.Second
+	maxObedient = time.Minute // how long Retry-After is obeyed
+)
+
+func (s *TokenSource) recentFailure(background bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	until := s.failed.until
+	if background {
+		until = s.failed.quiet
+	}
+	if s.failed.err != nil && time.Now().Before(until) {
+		return s.failed.err
+	}
+	return nil
+}
+
+// fail remembers what the server or the store answered and passes it on.
+func (s *TokenSource) fail(ctx context.Context, epoch int, err error) error {
+	s.mu.Lock()
+	if now := time.Now(); s.epoch == epoch && !errors.Is(err, ErrLoginRequired) && ctx.Err() == nil {
+		f := &s.failed
+		f.err, f.pause = err, min(max(2*f.pause, noteFor), maxQuiet)
+		f.until, f.quiet = now.Add(max(noteFor, obeyed(err))), now.Add(max(f.pause, obeyed(err)))
+	}
+	s.mu.Unlock()
+	s.tell(ctx, TokenChange{Kind: TokensFailed, Err: err})
+	return err
+}
+
+// obeyed is how long the server asks to be left alone, within reason.
+func obeyed(err error) time.Duration {
+	var refused *ResponseError
+	var failed *ExchangeError
+	switch {
+	case errors.As(err, &refused):
+		return min(refused.RetryAfter, maxObedient)
+	case errors.As(err, &failed):
+		return min(failed.RetryAfter, maxObedient)
+	}
+	return 0
+}
