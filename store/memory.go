@@ -13,7 +13,8 @@ import (
 const shards = 64
 
 // Memory is a store of this process: at most maxItems keys. When it is full of what has not expired, what would add to it fails with
-// [ErrFull]: throwing something out would let a used code be used again, or log somebody out.
+// [ErrFull]: throwing something out would let a used code be used again, or log somebody out. What an Update left behind counts for three
+// minutes after it.
 func Memory(maxItems int) *Store { return New(NewMemory(maxItems), Options{}) }
 
 type memory struct {
@@ -86,7 +87,7 @@ func (m *memory) step(key string, create bool, f func(r *record, now time.Time) 
 // room takes a place for one more, after what has expired has gone: in this shard, and if need be in all others that nobody works on.
 func (m *memory) room(s *shard, now time.Time) error {
 	m.sweep(s, now)
-	if m.items.Add(1) <= m.max {
+	if m.take() {
 		return nil
 	}
 	for i := range m.shard {
@@ -95,11 +96,20 @@ func (m *memory) room(s *shard, now time.Time) error {
 			other.mu.Unlock()
 		}
 	}
-	if m.items.Load() <= m.max {
+	if m.take() {
 		return nil
 	}
-	m.items.Add(-1)
 	return ErrFull
+}
+
+// take never goes above the limit, not even for a moment: whoever asked meanwhile would be refused for nothing.
+func (m *memory) take() bool {
+	for n := m.items.Load(); n < m.max; n = m.items.Load() {
+		if m.items.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *memory) sweep(s *shard, now time.Time) {
