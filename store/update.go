@@ -148,17 +148,18 @@ func (s *Store) save(ctx context.Context, h *Held, c Change, during time.Duratio
 // acquire waits for the lease. A lapsed one is taken over only after it was seen lapsed for Grace without any trouble in between.
 func (s *Store) acquire(ctx context.Context, key string) (*Held, error) {
 	h := &Held{s: s, key: key, tok: newToken()}
-	var over, lapsed Token
+	var over, named, lapsed Token
 	var lapsedSince, troubleSince time.Time
 	waited := false
 	for wait := time.Millisecond; ; wait = min(wait*3/2, maxPoll) {
 		h.from = time.Now()
-		try, cancel := context.WithTimeout(ctx, s.o.Try)
-		l, err := s.b.Lock(try, key, h.tok, over, s.o.Lease)
-		cancel()
+		var l Locked
+		err := s.repeat(ctx, func(ctx context.Context) (err error) { l, err = s.b.Lock(ctx, key, h.tok, over, s.o.Lease); return err })
+		// An answer may be lost: only when somebody else is seen with the lease is it sure that nothing was taken over.
+		h.TakenOver = h.TakenOver || over != ""
 		switch {
 		case err == nil && l.OK:
-			h.Value, h.TakenOver = l.Value, over != ""
+			h.Value = l.Value
 			return h, nil
 		case ctx.Err() != nil:
 			return nil, s.giveUp(ctx, h)
@@ -173,7 +174,7 @@ func (s *Store) acquire(ctx context.Context, key string) (*Held, error) {
 			}
 			over, lapsed = "", ""
 		default:
-			troubleSince, waited, over = time.Time{}, true, ""
+			troubleSince, waited, over, h.TakenOver = time.Time{}, true, "", false
 			if l.Wait > 0 && !l.Dead {
 				lapsed = ""
 				break
@@ -183,7 +184,10 @@ func (s *Store) acquire(ctx context.Context, key string) (*Held, error) {
 			}
 			if l.Dead || time.Since(lapsedSince) >= s.o.Grace {
 				over = l.Holder
-				continue
+				if over != named { // at once, but not in a circle
+					named = over
+					continue
+				}
 			}
 		}
 		if pause(ctx, wait/2+rand.N(wait)) != nil {
