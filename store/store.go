@@ -29,6 +29,8 @@ const (
 	ErrLost       Error = "the lease was lost: the key was deleted, or taken over by another holder"
 	ErrFull       Error = "full: nothing that has not expired is thrown out"
 	ErrUnreadable Error = "a value cannot be read: another key sealed it, it lay elsewhere, or it is damaged"
+
+	errLifetime Error = "a value needs a lifetime above zero"
 )
 
 // A Token names one acquisition of a lease, or one Add: 128 random bits in 22 characters. It is compared, never ordered.
@@ -41,7 +43,8 @@ func newToken() Token {
 }
 
 // A Backend's steps touch one key, are atomic, never wait for a holder and never run the caller's code. Each may be asked for again with the
-// same Token after its answer was lost. Times are the store's clock, not the caller's. Package storetest is this contract as a test.
+// same Token after its answer was lost. Times are the store's clock, not the caller's; lifetimes and leases are above zero. Package storetest
+// is this contract as a test.
 type Backend interface {
 	// Get returns a value; nil, nil: there is none. An empty value is not nil.
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -74,7 +77,7 @@ type change struct {
 	ttl   time.Duration
 }
 
-// Put stores v for ttl.
+// Put stores v for ttl, which is above zero.
 func Put(v []byte, ttl time.Duration) Change {
 	if v == nil {
 		v = []byte{}
@@ -111,7 +114,8 @@ func (c Change) String() string {
 func (c Change) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
 // An UnsavedError says that the function of an Update has run and that its result is not known to be in the store; here it is. With
-// [ErrLost] it was superseded or deleted; otherwise the store goes on trying to save it in the background for Options.Linger.
+// [ErrLost] it was superseded or deleted; otherwise, unless it has no lifetime, the store goes on trying to save it in the background for
+// Options.Linger.
 type UnsavedError struct {
 	Change Change
 	Err    error
@@ -175,8 +179,12 @@ func (s *Store) Get(ctx context.Context, key string) (v []byte, err error) {
 	return v, nil
 }
 
-// Add stores v for ttl unless key has a value or is leased. False means that somebody was faster: a replay. An error is never true.
+// Add stores v for ttl, which is above zero, unless key has a value or is leased. False means that somebody was faster: a replay. An error is
+// never true.
 func (s *Store) Add(ctx context.Context, key string, v []byte, ttl time.Duration) (added bool, err error) {
+	if ttl <= 0 {
+		return false, errLifetime
+	}
 	tok := newToken()
 	err = s.repeat(ctx, func(ctx context.Context) (err error) { added, err = s.b.Add(ctx, key, v, ttl, tok); return err })
 	return added && err == nil, err

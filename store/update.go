@@ -66,17 +66,19 @@ func (s *Store) Update(ctx context.Context, key string, fn func(context.Context,
 		return err
 	}
 	c, err := s.run(ctx, h, fn, leave)
-	if err != nil {
-		c = Change{}
-	}
 	// From here on the caller's patience does not count: what fn did may not be repeatable.
 	ctx = context.WithoutCancel(ctx)
-	saveErr := s.save(ctx, h, c, saveFor)
-	switch {
-	case saveErr == nil || c.c == nil: // an unsaved lease lapses by itself
+	if err != nil || c.c == nil {
+		s.release(ctx, h)
 		leave()
 		return err
-	case final(saveErr):
+	}
+	saveErr := s.save(ctx, h, c, saveFor)
+	switch {
+	case saveErr == nil:
+		leave()
+		return nil
+	case hopeless(saveErr):
 		leave()
 		return &UnsavedError{c, saveErr}
 	}
@@ -94,7 +96,7 @@ func (s *Store) run(ctx context.Context, h *Held, fn func(context.Context, *Held
 	defer func() {
 		stop()
 		if !returned {
-			_ = s.save(context.WithoutCancel(ctx), h, Change{}, 0)
+			s.release(context.WithoutCancel(ctx), h)
 			leave()
 		}
 	}()
@@ -126,8 +128,17 @@ func (h *Held) keepAlive() (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// save goes on until the store has answered, or the time is over.
+// release gives the lease back and changes nothing. If the store does not hear of it the lease lapses by itself.
+func (s *Store) release(ctx context.Context, h *Held) {
+	_ = s.repeat(ctx, func(ctx context.Context) error { return s.b.Save(ctx, h.key, h.tok, Change{}) })
+}
+
+// save goes on until the store has taken c or refused it, or the time is over.
 func (s *Store) save(ctx context.Context, h *Held, c Change, during time.Duration) error {
+	if _, ttl, puts := c.Value(); puts && ttl <= 0 {
+		s.release(ctx, h)
+		return errLifetime
+	}
 	end := time.Now().Add(during)
 	unsure := false
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, maxPause) {
@@ -137,13 +148,16 @@ func (s *Store) save(ctx context.Context, h *Held, c Change, during time.Duratio
 		if errors.Is(err, ErrLost) && unsure {
 			return fmt.Errorf("%w (an answer was lost before: it may have been saved and replaced since)", err)
 		}
-		if err == nil || final(err) || c.c == nil || time.Now().Add(wait).After(end) {
+		if err == nil || hopeless(err) || time.Now().Add(wait).After(end) {
 			return err
 		}
 		unsure = true
 		_ = pause(ctx, wait)
 	}
 }
+
+// hopeless: to save again is in vain. A full disk is not: somebody may make room.
+func hopeless(err error) bool { return errors.Is(err, ErrLost) || errors.Is(err, errLifetime) }
 
 // acquire waits for the lease. A lapsed one is taken over only after it was seen lapsed for Grace without any trouble in between.
 func (s *Store) acquire(ctx context.Context, key string) (*Held, error) {
@@ -198,6 +212,6 @@ func (s *Store) acquire(ctx context.Context, key string) (*Held, error) {
 
 // giveUp leaves no lease behind that a lost answer may have brought.
 func (s *Store) giveUp(ctx context.Context, h *Held) error {
-	s.lingering.Go(func() { _ = s.save(context.WithoutCancel(ctx), h, Change{}, 0) })
+	s.lingering.Go(func() { s.release(context.WithoutCancel(ctx), h) })
 	return fmt.Errorf("store: waiting for the lease: %w", context.Cause(ctx))
 }
