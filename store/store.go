@@ -15,7 +15,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -161,10 +160,10 @@ func (o Options) withDefaults() Options {
 
 // A Store adds waiting, renewal, repetition and queueing to a [Backend]. It is safe for concurrent use.
 type Store struct {
-	b         Backend
-	o         Options
-	queues    queues
-	lingering sync.WaitGroup
+	b       Backend
+	o       Options
+	queues  queues
+	pending pending
 }
 
 // New makes a store over b. It does no I/O.
@@ -195,16 +194,13 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return s.repeat(ctx, func(ctx context.Context) error { return s.b.Delete(ctx, key) })
 }
 
-// Close waits for results that are still being saved, at most until ctx ends.
+// Close waits until no function of an Update runs and every result has been saved or given up, at most until ctx ends. It closes nothing: the
+// store can still be used.
 func (s *Store) Close(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() { s.lingering.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("store: results are still being saved: %w", ctx.Err())
+	if err := s.pending.wait(ctx); err != nil {
+		return fmt.Errorf("store: results are still being saved: %w", err)
 	}
+	return nil
 }
 
 // repeat takes a step again, a few times within one Try: a pooled connection that died with its server fails once.

@@ -65,39 +65,41 @@ func (s *Store) Update(ctx context.Context, key string, fn func(context.Context,
 		leave()
 		return err
 	}
-	c, err := s.run(ctx, h, fn, leave)
+	s.pending.begin()
+	done := func() { leave(); s.pending.end() }
+	c, err := s.run(ctx, h, fn, done)
 	// From here on the caller's patience does not count: what fn did may not be repeatable.
 	ctx = context.WithoutCancel(ctx)
 	if err != nil || c.c == nil {
 		s.release(ctx, h)
-		leave()
+		done()
 		return err
 	}
 	saveErr := s.save(ctx, h, c, saveFor)
 	switch {
 	case saveErr == nil:
-		leave()
+		done()
 		return nil
 	case hopeless(saveErr):
-		leave()
+		done()
 		return &UnsavedError{c, saveErr}
 	}
-	s.lingering.Go(func() {
-		defer leave() // meanwhile nobody in this process may act on the old value
+	go func() {
+		defer done() // meanwhile nobody in this process may act on the old value
 		_ = s.save(ctx, h, c, s.o.Linger)
-	})
+	}()
 	return &UnsavedError{c, saveErr}
 }
 
 // run calls fn under a lease that is kept alive. A panic gives the lease back and flies on.
-func (s *Store) run(ctx context.Context, h *Held, fn func(context.Context, *Held) (Change, error), leave func()) (Change, error) {
+func (s *Store) run(ctx context.Context, h *Held, fn func(context.Context, *Held) (Change, error), done func()) (Change, error) {
 	stop := h.keepAlive()
 	returned := false
 	defer func() {
 		stop()
 		if !returned {
 			s.release(context.WithoutCancel(ctx), h)
-			leave()
+			done()
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, s.o.MaxHold)
@@ -212,6 +214,6 @@ func (s *Store) acquire(ctx context.Context, key string) (*Held, error) {
 
 // giveUp leaves no lease behind that a lost answer may have brought.
 func (s *Store) giveUp(ctx context.Context, h *Held) error {
-	s.lingering.Go(func() { s.release(context.WithoutCancel(ctx), h) })
+	s.pending.goes(func() { s.release(context.WithoutCancel(ctx), h) })
 	return fmt.Errorf("store: waiting for the lease: %w", context.Cause(ctx))
 }
