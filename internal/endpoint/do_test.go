@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -337,4 +338,39 @@ func TestNearerDeadlineWins(t *testing.T) {
 		c.Do(ctx, post(u))
 		cancel()
 	}
+}
+
+// TestConfirm: a body that is not to be sent any more is not sent, and whatever the transport makes of it, the reason comes out.
+func TestConfirm(t *testing.T) {
+	for name, wrap := range map[string]func(http.RoundTripper) http.RoundTripper{
+		"as it is":            func(next http.RoundTripper) http.RoundTripper { return next },
+		"an error of its own": func(next http.RoundTripper) http.RoundTripper { return masking{next} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			u, posts := raw(t, func(conn net.Conn, _ int) { io.WriteString(conn, okJSON) })
+			c := Client{Transport: wrap(NewTransport()), AllowHTTP: true}
+			asked := 0
+			r := &Request{Method: http.MethodPost, URL: u, Body: "a=b", Accept: []string{"application/json"}}
+			r.Confirm = func() error { asked++; return io.ErrNoProgress }
+			_, err := c.Do(t.Context(), r)
+			var e *Error
+			if !errors.As(err, &e) || e.Sent || !errors.Is(err, io.ErrNoProgress) || posts.Load() != 0 || asked != 1 {
+				t.Errorf("got %v after %d posts and %d questions", err, posts.Load(), asked)
+			}
+			r.Confirm = func() error { asked++; return nil }
+			if _, err := c.Do(t.Context(), r); err != nil || posts.Load() != 1 || asked != 2 {
+				t.Errorf("got %v after %d posts and %d questions", err, posts.Load(), asked)
+			}
+		})
+	}
+}
+
+type masking struct{ next http.RoundTripper }
+
+func (m masking) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := m.next.RoundTrip(r)
+	if err != nil {
+		return nil, errors.New("something went wrong")
+	}
+	return res, nil
 }

@@ -119,3 +119,44 @@ func TestGoexitHangsNobody(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// TestFlightWhileWanted: a call that waits for somebody ends when nobody waits for it, and not before.
+func TestFlightWhileWanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f Flight[int]
+		var runs, cut atomic.Int32
+		fn := func(ctx context.Context) (int, error) {
+			n := runs.Add(1)
+			select {
+			case <-time.After(time.Minute):
+				return int(n), nil
+			case <-ctx.Done():
+				cut.Add(1)
+				time.Sleep(time.Minute) // it takes its time
+				return 0, ctx.Err()
+			}
+		}
+		for _, patience := range []time.Duration{time.Second, 2 * time.Second} {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				if _, err := f.DoWhileWanted(ctx, time.Hour, fn); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got %v", err)
+				}
+			}()
+		}
+		time.Sleep(1500 * time.Millisecond)
+		if runs.Load() != 1 || cut.Load() != 0 {
+			t.Errorf("one of two has gone: %d runs, %d cut", runs.Load(), cut.Load())
+		}
+		time.Sleep(time.Second)
+		if cut.Load() != 1 || f.Running() {
+			t.Errorf("both have gone: %d cut, running: %v", cut.Load(), f.Running())
+		}
+		// Who comes now has a call of its own, while the old one still ends.
+		if n, err := f.DoWhileWanted(t.Context(), time.Hour, fn); n != 2 || err != nil {
+			t.Errorf("got %d, %v", n, err)
+		}
+		time.Sleep(time.Hour)
+	})
+}

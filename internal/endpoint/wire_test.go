@@ -42,7 +42,9 @@ func raw(t *testing.T, script func(conn net.Conn, request int)) (*url.URL, *atom
 					if err != nil {
 						return
 					}
-					io.Copy(io.Discard, r.Body)
+					if _, err := io.Copy(io.Discard, r.Body); err != nil {
+						return
+					}
 					if r.Method == http.MethodPost {
 						posts.Add(1)
 					}
