@@ -82,6 +82,9 @@ type Config struct {
 	// IntrospectionSigningAlgs are those accepted for introspection responses, which have to be signed then: for a client that is registered
 	// with an introspection_signed_response_alg (RFC 9701 section 6). Empty: signed or not, as with UserInfoSigningAlgs.
 	IntrospectionSigningAlgs []string
+	// UserInfoInBody sends the access token to the UserInfo endpoint in the body of a POST instead of the Authorization header, for servers
+	// that want that (RFC 6750 section 2.2). Bearer tokens only.
+	UserInfoInBody bool
 	// ClockTolerance is how far the two clocks may differ when times are compared: 30 s when zero, 300 s at most.
 	ClockTolerance time.Duration
 	// ClockSkew is added to this machine's clock, positive when it is known to be slow; a day at most.
@@ -192,6 +195,9 @@ func New(cfg Config) (*Client, error) {
 		if expected, got := cfg.DPoP.keys.mistake(); expected != "" {
 			mistake("DPoP", expected, got)
 		}
+	}
+	if cfg.UserInfoInBody && cfg.DPoP.enabled() {
+		mistake("UserInfoInBody", "bearer tokens, or UserInfoInBody false", "DPoP, whose tokens go into the header (RFC 9449 §7.1)")
 	}
 	if d, ok := cfg.Decrypter.(interface{ Err() error }); ok && d.Err() != nil {
 		mistake("Decrypter", "keys that can decrypt", d.Err().Error())

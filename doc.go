@@ -6,7 +6,7 @@
 // cookie, and hand both the request that comes back and the transaction to [Client.Callback]. What it returns is verified: [Tokens] with
 // an [IDToken], whose Issuer and Subject are the user's key. [Claims] decodes the rest.
 //
-// To keep a login fresh: [Client.Refresh]. To learn more about the user: [Client.UserInfo]. To log out at the server too:
+// To keep a login fresh: [Client.TokenSource], or [Client.Refresh] once. To learn more about the user: [Client.UserInfo]. To log out at the server too:
 // [Client.LogoutURL] and [Client.LogoutCallback].
 //
 // To call an API as a service: [Client.Tokens] with [ClientCredentials]. Without a browser at hand: [Device], or [CIBA] where the user's own

@@ -23,6 +23,7 @@ type TokenSource struct {
 	c     *Client
 	key   string // in the store
 	grant Grant
+	part  float64 // of the margin, by chance: processes that share a key do not all come at once
 
 	kept   atomic.Pointer[keptTokens]
 	behind atomic.Bool                  // a refresh in the background is under way
@@ -42,7 +43,7 @@ type TokenSource struct {
 //
 // Two sources of one key share the tokens, and so must ask for the same. It does no I/O.
 func (c *Client) TokenSource(key string, grant Grant) *TokenSource {
-	return &TokenSource{c: c, key: c.storeKey("tokens", key), grant: grant}
+	return &TokenSource{c: c, key: c.storeKey("tokens", key), grant: grant, part: rand.Float64()}
 }
 
 const (
@@ -65,19 +66,18 @@ type keptTokens struct {
 	until atomic.Int64 // nanoseconds after since
 }
 
-// keep plans for t. The margins are parts of the lifetime, so that tokens of a minute work as well, and differ by chance, so that sources
-// that began together part.
-func (c *Client) keep(t *Tokens, obtained time.Time, renewable bool) (*keptTokens, error) {
+// keep plans for t. The margins are parts of the lifetime, so that tokens of a minute work as well.
+func (s *TokenSource) keep(t *Tokens, obtained time.Time) (*keptTokens, error) {
 	k := &keptTokens{tokens: t, obtained: obtained, since: time.Now()}
 	var err error
-	if k.key, err = c.cfg.DPoP.restore(t.keyRecord()); err != nil || t.Expiry.IsZero() {
+	if k.key, err = s.c.cfg.DPoP.restore(t.keyRecord()); err != nil || t.Expiry.IsZero() {
 		return k, err
 	}
 	lifetime := max(t.Expiry.Sub(obtained), 0)
 	k.late = t.Expiry.Add(-min(lifetime/20, maxLeeway))
 	k.early = k.late
-	if margin := min(lifetime/5, maxMargin); renewable && margin > 0 {
-		k.early = t.Expiry.Add(-margin/2 - rand.N(margin/2+1))
+	if margin := min(lifetime/5, maxMargin); s.renewable(t) {
+		k.early = t.Expiry.Add(-margin/2 - time.Duration(s.part*float64(margin/2)))
 	}
 	return k, nil
 }
@@ -212,7 +212,8 @@ func (s *TokenSource) drop() {
 	s.kept.Store(nil)
 }
 
-func (s *TokenSource) now() int {
+// generation counts what Save and Forget did.
+func (s *TokenSource) generation() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.epoch

@@ -66,6 +66,13 @@ type brokenStore struct {
 	store.Backend
 	mu   sync.Mutex
 	fail func(step string) error
+	slow time.Duration // between reading and answering
+}
+
+func (b *brokenStore) slows(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.slow = d
 }
 
 func (b *brokenStore) breaks(fail func(step string) error) {
@@ -87,7 +94,12 @@ func (b *brokenStore) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := b.broken("Get"); err != nil {
 		return nil, err
 	}
-	return b.Backend.Get(ctx, key)
+	v, err := b.Backend.Get(ctx, key)
+	b.mu.Lock()
+	slow := b.slow
+	b.mu.Unlock()
+	time.Sleep(slow)
+	return v, err
 }
 
 func (b *brokenStore) Delete(ctx context.Context, key string) error {
@@ -387,30 +399,87 @@ func TestTokenSourceForget(t *testing.T) {
 	})
 }
 
-// TestTokenSourceForgetWins over a refresh under way: what it brings is handed back and not kept.
+// TestTokenSourceForgetWins over a refresh under way, in whatever process: what it brings is handed back and not kept.
 func TestTokenSourceForgetWins(t *testing.T) {
-	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
-		honest := s.Honest("token")
-		s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
-			time.Sleep(time.Second)
-			honest(w, r)
+	for _, elsewhere := range []bool{false, true} {
+		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+			honest := s.Honest("token")
+			s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(time.Second)
+				honest(w, r)
+			})
+			time.Sleep(time.Hour)
+			result := make(chan error)
+			go func() {
+				_, err := source.Token(t.Context())
+				result <- err
+			}()
+			time.Sleep(500 * time.Millisecond)
+			forgetter := source
+			if elsewhere {
+				forgetter = s.source(nil)
+			}
+			if err := forgetter.Forget(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var unsaved *UnsavedError
+			if err := <-result; !errors.As(err, &unsaved) || !errors.Is(err, store.ErrLost) || unsaved.Tokens.RefreshToken.IsEmpty() {
+				t.Errorf("the one who waited: %v", err)
+			}
+			if _, err := source.Token(t.Context()); !errors.Is(err, ErrLoginRequired) {
+				t.Errorf("after it: %v", err)
+			}
 		})
-		time.Sleep(time.Hour)
-		result := make(chan error)
+	}
+}
+
+// TestTokenSourceForgetWinsOverAReader, who was just about to cache what has been forgotten.
+func TestTokenSourceForgetWinsOverAReader(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		source := s.source(nil)
+		s.backend.slows(time.Second)
+		done := make(chan error)
 		go func() {
 			_, err := source.Token(t.Context())
-			result <- err
+			done <- err
 		}()
 		time.Sleep(500 * time.Millisecond)
 		if err := source.Forget(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		var unsaved *UnsavedError
-		if err := <-result; !errors.As(err, &unsaved) || !errors.Is(err, store.ErrLost) || unsaved.Tokens.RefreshToken.IsEmpty() {
-			t.Errorf("the one who waited: %v", err)
+		if err := <-done; err != nil {
+			t.Errorf("who asked before: %v", err)
 		}
 		if _, err := source.Token(t.Context()); !errors.Is(err, ErrLoginRequired) {
 			t.Errorf("after it: %v", err)
+		}
+	})
+}
+
+// TestTokenSourceRejectionJoins a refresh that knows nothing of it, and is not content with what that brings.
+func TestTokenSourceRejectionJoins(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, first *TokenSource) {
+		source := s.source(nil)
+		s.backend.slows(time.Second)
+		go func() { _, _ = source.Token(t.Context()) }()
+		time.Sleep(500 * time.Millisecond)
+		k, err := source.obtain(t.Context(), first.kept.Load())
+		if err != nil || k.same(s.first) || s.refreshes() != 1 {
+			t.Errorf("got %v, %v after %d refreshes", k, err, s.refreshes())
+		}
+	})
+}
+
+// TestTokenSourceIsEarly, also when it was asked a moment before.
+func TestTokenSourceIsEarly(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		time.Sleep(source.kept.Load().early.Sub(time.Now()) - wallClockEvery/4)
+		mustToken(t, source)
+		time.Sleep(wallClockEvery / 2)
+		mustToken(t, source)
+		synctest.Wait()
+		if s.refreshes() != 1 {
+			t.Errorf("%d refreshes", s.refreshes())
 		}
 	})
 }
@@ -621,6 +690,29 @@ func TestTokenSourceGrantAfterRefusal(t *testing.T) {
 		requests := s.Requests("token")
 		if got := requests[len(requests)-1].Form.Get("grant_type"); got != "client_credentials" {
 			t.Errorf("the last request was for %s", got)
+		}
+	})
+}
+
+// TestTokenSourceSeed: a refresh token that was kept elsewhere starts a source, and is not sent again when it has been refused.
+func TestTokenSourceSeed(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		if err := source.Forget(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		seeded := s.source(RefreshToken{Token: s.first.RefreshToken})
+		before := s.refreshes()
+		second := mustToken(t, seeded)
+		time.Sleep(time.Hour)
+		if third := mustToken(t, seeded); third.AccessToken.Equal(second.AccessToken) || s.refreshes()-before != 2 {
+			t.Errorf("%d refreshes", s.refreshes()-before)
+		}
+		if err := seeded.Save(t.Context(), s.first); err != nil { // its refresh token is used up
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if _, err := seeded.Token(t.Context()); !errors.Is(err, ErrLoginRequired) || s.refreshes()-before != 3 {
+			t.Errorf("got %v after %d refreshes", err, s.refreshes()-before)
 		}
 	})
 }

@@ -43,7 +43,7 @@ func (t *sourceTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return res, err
 	}
 	newer, err := t.s.obtain(r.Context(), k)
-	if err != nil || newer.same(k.tokens) {
+	if err != nil {
 		return res, nil // the refusal says more than what became of it; observers hear the rest
 	}
 	body, ok := replayed(r)
@@ -59,7 +59,7 @@ func (t *sourceTransport) tokens(r *http.Request) (*keptTokens, error) {
 	k, err := t.s.current(r.Context())
 	var unsaved *UnsavedError
 	if errors.As(err, &unsaved) {
-		k, err = t.s.c.keep(unsaved.Tokens, time.Now(), true)
+		k, err = t.s.keep(unsaved.Tokens, time.Now())
 	}
 	if err != nil {
 		return nil, err

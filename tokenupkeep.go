@@ -32,7 +32,7 @@ type outcome struct {
 
 // renew finds tokens in the store that are fresh and not the rejected ones, or makes some.
 func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTokens, error) {
-	epoch := s.now()
+	epoch := s.generation()
 	ctx = s.c.newFlow(ctx)
 	b, err := s.c.store.Get(ctx, s.key)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *TokenSource) usable(r *tokenRecord, rejected *keptTokens) (*keptTokens,
 	if r.tokens == nil || r.tokens.AccessToken.IsEmpty() {
 		return nil, nil
 	}
-	k, err := s.c.keep(r.tokens, r.obtained, s.renewable(r.tokens))
+	k, err := s.keep(r.tokens, r.obtained)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +131,10 @@ func (s *TokenSource) refresh(ctx context.Context, held *store.Held, r *tokenRec
 	}
 	switch g := s.grant.(type) {
 	case RefreshToken:
+		if refused != nil && g.Token.Equal(r.tokens.RefreshToken) {
+			o.err = &LoginRequiredError{Err: refused, Unsure: held.TakenOver || r.unsure()}
+			return
+		}
 		o.tokens, o.err = g.obtain(ctx, s.c, held.Check)
 		o.kind = TokensObtained
 		if errors.Is(o.err, ErrInvalidGrant) {
@@ -155,9 +159,12 @@ func (s *TokenSource) settle(ctx context.Context, epoch int, o *outcome, err err
 			s.tell(ctx, TokenChange{Kind: TokensRefused, Err: o.err})
 			return nil, o.err
 		}
+		if errors.Is(o.err, ErrLoginRequired) { // nobody was asked
+			return nil, o.err
+		}
 		return nil, s.fail(ctx, epoch, o.err)
 	}
-	k, keyErr := s.c.keep(o.tokens, o.began, s.renewable(o.tokens))
+	k, keyErr := s.keep(o.tokens, o.began)
 	if keyErr != nil {
 		return nil, keyErr
 	}
@@ -181,7 +188,7 @@ func (s *TokenSource) unsaved(ctx context.Context, epoch int, k *keptTokens, err
 
 func (s *TokenSource) save(ctx context.Context, t *Tokens, kind string) (*keptTokens, error) {
 	began := time.Now()
-	k, err := s.c.keep(t, began, s.renewable(t))
+	k, err := s.keep(t, began)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +204,7 @@ func (s *TokenSource) save(ctx context.Context, t *Tokens, kind string) (*keptTo
 		return store.Put(b, r.lifetime(began)), nil
 	})
 	s.drop()
-	epoch := s.now()
+	epoch := s.generation()
 	switch {
 	case err == nil:
 		s.take(k, epoch)
@@ -238,7 +245,7 @@ func (s *TokenSource) recentFailure(background bool) error {
 // fail remembers what the server or the store answered and passes it on.
 func (s *TokenSource) fail(ctx context.Context, epoch int, err error) error {
 	s.mu.Lock()
-	if now := time.Now(); s.epoch == epoch && !errors.Is(err, ErrLoginRequired) && ctx.Err() == nil {
+	if now := time.Now(); s.epoch == epoch && ctx.Err() == nil {
 		f := &s.failed
 		f.err, f.pause = err, min(max(2*f.pause, noteFor), maxQuiet)
 		f.until, f.quiet = now.Add(max(noteFor, obeyed(err))), now.Add(max(f.pause, obeyed(err)))

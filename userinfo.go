@@ -176,6 +176,9 @@ func (c *Client) askUserInfo(ctx context.Context, u *url.URL, t *Tokens) (*endpo
 	sent := func() []string { return []string{access} }
 	for attempt := 1; ; attempt++ {
 		r := &endpoint.Request{Method: http.MethodGet, URL: u, Accept: accept, Header: http.Header{"Authorization": {t.scheme() + access}}}
+		if c.cfg.UserInfoInBody {
+			r = &endpoint.Request{Method: http.MethodPost, URL: u, Accept: accept, Body: encodeForm(url.Values{"access_token": {access}})}
+		}
 		if key != nil {
 			if err := c.prove(r.Header, key, dpop.ResourceServer, r.Method, u, access); err != nil {
 				return nil, err

@@ -368,3 +368,29 @@ func TestLogoutChecksBite(t *testing.T) {
 		}
 	}
 }
+
+// TestUserInfoInBody: the token is in the body of a POST and nowhere else.
+func TestUserInfoInBody(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p, func(cfg *Config) { cfg.UserInfoInBody = true })
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := c.UserInfo(t.Context(), tokens)
+	if err != nil || u.Subject() != p.Subject {
+		t.Fatalf("got %v, %v", u, err)
+	}
+	r := p.Requests("userinfo")[0]
+	if r.Method != "POST" || r.Header.Get("Authorization") != "" || len(r.Query) != 0 || r.Form.Get("access_token") != tokens.AccessToken.Reveal() || len(r.Form) != 1 {
+		t.Errorf("sent %s %v", r.Method, r.Form)
+	}
+	p.Serve("userinfo", hostile.Error(http.StatusBadRequest, "invalid_request", "what is "+tokens.AccessToken.Reveal()+"?"))
+	if _, err := c.UserInfo(t.Context(), tokens); err == nil || strings.Contains(err.Error(), hostile.Canary) {
+		t.Errorf("got %v", err)
+	}
+	_, err = New(Config{Issuer: p.Issuer, ClientID: "c", Auth: None(), UserInfoInBody: true, DPoP: DPoPPerGrant()})
+	if err == nil || !strings.Contains(err.Error(), "UserInfoInBody") || !strings.Contains(err.Error(), "DPoP") {
+		t.Errorf("with DPoP: %v", err)
+	}
+}

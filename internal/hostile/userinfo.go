@@ -45,6 +45,9 @@ func (p *Provider) serveResource(w http.ResponseWriter, r *http.Request) {
 // presented finds what the access token of r was granted, or refuses.
 func (p *Provider) presented(w http.ResponseWriter, r *http.Request) (grant, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if scheme == "" && r.Method == http.MethodPost && isForm(r) && p.endpoint(r.URL.Path) == "userinfo" { // RFC 6750 §2.2
+		scheme, token = "Bearer", form(r).Get("access_token")
+	}
 	p.mu.Lock()
 	g, ok := p.access[token]
 	p.mu.Unlock()
