@@ -73,12 +73,34 @@ func TestChallenges(t *testing.T) {
 			and(one("newauth", "", "realm", "apps", "type", "1", "title", `Login to "apps"`), one("basic", "", "realm", "simple"))},
 		{`Bearer realm=x, DPoP algs="ES256", error=y`, and(one("bearer", "", "realm", "x"), one("dpop", "", "algs", "ES256", "error", "y"))},
 		{`Bearer a=b, Negotiate, DPoP c=d`, and(one("bearer", "", "a", "b"), one("negotiate", ""), one("dpop", "", "c", "d"))},
+		// The specifications' own.
+		{`Basic realm="Access to the staging site", charset="UTF-8"`, one("basic", "", "realm", "Access to the staging site", "charset", "UTF-8")}, // RFC 7617 §2.1
+		{"Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm=SHA-256, nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\"\n" + // RFC 7616 §3.9.1
+			"Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm=MD5, nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\"",
+			and(one("digest", "", "realm", "http-auth@example.org", "qop", "auth, auth-int", "algorithm", "SHA-256", "nonce", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"),
+				one("digest", "", "realm", "http-auth@example.org", "qop", "auth, auth-int", "algorithm", "MD5", "nonce", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"))},
+		{`Bearer realm="example", error="invalid_token", error_description="The access token expired"`, // RFC 6750 §3
+			one("bearer", "", "realm", "example", "error", "invalid_token", "error_description", "The access token expired")},
+		{`DPoP realm="WallyWorld", algs="ES256 PS256"`, one("dpop", "", "realm", "WallyWorld", "algs", "ES256 PS256")}, // RFC 9449 §7.1
+		{`DPoP error="use_dpop_nonce", error_description="Resource server requires nonce in DPoP proof"`, // RFC 9449 §9
+			one("dpop", "", "error", "use_dpop_nonce", "error_description", "Resource server requires nonce in DPoP proof")},
+		{`Bearer, DPoP algs="ES256"`, and(one("bearer", ""), one("dpop", "", "algs", "ES256"))}, // as RFC 9449 §7.2 has both
+		{`Bearer error="insufficient_user_authentication", error_description="A different authentication level is required", acr_values="myACR"`, // RFC 9470 §3
+			one("bearer", "", "error", "insufficient_user_authentication", "error_description", "A different authentication level is required", "acr_values", "myACR")},
+		{`BASIC REALM=realM`, one("basic", "", "realm", "realM")},
+		{`Basic auth-param1="value"`, one("basic", "", "auth-param1", "value")},
+		{"Basic\nDPoP", and(one("basic", ""), one("dpop", ""))},
+		{`Newauth realm="apps", title="Login to apps=asd"`, one("newauth", "", "realm", "apps", "title", "Login to apps=asd")},
+		{`Newauth realm="apps", title="Login to, apps=asd", type=1`, one("newauth", "", "realm", "apps", "title", "Login to, apps=asd", "type", "1")},
 		// Nothing.
 		{``, nil},
 		{` `, nil},
 		{`,`, nil},
 		// Anything that does not parse makes the whole header worthless.
 		{`Scheme, realm="x"`, nil},
+		{`Newauth realm="apps", type=1, title="Login to "apps"", Basic realm="simple"`, nil},
+		{`Newauth realm="apps", type=1, title="Login to "apps"`, nil},
+		{"Basic realm=\"b\"\nBearer realm=\"x", nil}, // one bad line spoils the good one
 		{`Bearer realm="x`, nil},
 		{`Bearer realm="x\"`, nil},
 		{`Bearer realm="x\`, nil},
