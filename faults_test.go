@@ -21,6 +21,7 @@ type faultyCall struct {
 	endpoint string
 	post     bool
 	loggedIn bool // the endpoint is asked after a login
+	status   bool // the answer's status says it all
 	call     func(context.Context, *hostile.Provider, *Client, *Tokens) error
 }
 
@@ -50,6 +51,9 @@ var faultyCalls = []faultyCall{
 	{name: "introspection", endpoint: "introspection", post: true, loggedIn: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 		_, err := c.Introspect(ctx, t.AccessToken)
 		return err
+	}},
+	{name: "revocation", endpoint: "revocation", post: true, loggedIn: true, status: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
+		return c.Revoke(ctx, NewSecret(hostile.Canary+"-of nobody"))
 	}},
 	{name: "userinfo", endpoint: "userinfo", loggedIn: true,
 		call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
@@ -110,6 +114,13 @@ func (f faultyCall) notThisEndpoint(err error) string {
 // wholeAnswers are faults after which the exchange itself was good: what came is no key set.
 var wholeAnswers = []string{"500", "429", "204", "no body", "not JSON", "JSON array", "deep", "invalid UTF-8", "trailing bytes"}
 
+// badStatus are faults that show in the status, or bring none; where that says it all (RFC 7009 section 2.2), nothing else is a fault.
+var badStatus = []string{"hang", "reset", "redirect", "500", "429", "204"}
+
+func (f faultyCall) minds(fault hostile.Fault) bool {
+	return !f.status || slices.Contains(badStatus, fault.Name)
+}
+
 // TestFaults: each way in which a server can fail, at each endpoint.
 func TestFaults(t *testing.T) {
 	for _, f := range faultyCalls {
@@ -135,6 +146,12 @@ func (f faultyCall) suffer(t *testing.T, fault hostile.Fault) {
 
 	began := time.Now()
 	err := f.call(t.Context(), p, c, tokens)
+	if !f.minds(fault) {
+		if waited := time.Since(began); err != nil || p.Count(f.endpoint)-before != 1 || waited > 30*time.Second {
+			t.Errorf("after %v and %d requests: %v", waited, p.Count(f.endpoint)-before, err)
+		}
+		return
+	}
 	if wrong := f.notThisEndpoint(err); wrong != "" {
 		t.Errorf("%s: %v", wrong, err)
 	}
@@ -188,7 +205,7 @@ func goroutines() int {
 func TestStopWaiting(t *testing.T) {
 	for _, f := range faultyCalls {
 		for _, fault := range hostile.Faults() {
-			if !fault.Waits {
+			if !fault.Waits || !f.minds(fault) {
 				continue
 			}
 			t.Run(f.name+"/"+fault.Name, func(t *testing.T) {
@@ -250,3 +267,148 @@ func TestOutOfReach(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusals: each endpoint's error body, its challenge, and both at once: both are reported, and the body's code is the one that counts.
+// A challenge beside a good answer is none.
+func TestRefusals(t *testing.T) {
+	const challenge = `Basic realm="x", Bearer error="invalid_token", error_description="of the header", scope="more"`
+	answer := func(status int, challenged bool, contentType, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if challenged {
+				w.Header().Set("WWW-Authenticate", challenge)
+			}
+			hostile.Status(status, contentType, body)(w, r)
+		}
+	}
+	const body = `{"error":"invalid_request","error_description":"of the body","error_uri":"https://op.example/help"}`
+	for _, f := range faultyCalls {
+		if f.endpoint == "discovery" || f.endpoint == "jwks" {
+			continue
+		}
+		for _, row := range []struct {
+			name       string
+			serve      http.HandlerFunc
+			status     int
+			code       Code
+			why, more  string
+			challenges int
+		}{
+			{"a body", answer(400, false, "application/json", body), 400, ErrInvalidRequest, "of the body", "https://op.example/help", 0},
+			{"a body with parameters in its type", answer(400, false, "application/json; charset=UTF-8", body), 400, ErrInvalidRequest, "of the body", "https://op.example/help", 0},
+			{"a challenge", answer(401, true, "text/plain", "no"), 401, ErrInvalidToken, "of the header", "", 2},
+			{"both", answer(401, true, "application/json", body), 401, ErrInvalidRequest, "of the body", "https://op.example/help", 2},
+			{"both, and a server that is out of order", answer(500, true, "application/json", body), 500, ErrInvalidRequest, "of the body", "https://op.example/help", 2},
+			{"a body that is no error, and a challenge", answer(403, true, "application/json", `{"message":"no"}`), 403, ErrInvalidToken, "of the header", "", 2},
+			{"a body in another type", answer(400, false, "text/html", body), 400, "", "", "", 0},
+			{"a body that is no JSON", answer(400, false, "application/json", "error=invalid_request"), 400, "", "", "", 0},
+			{"error a number", answer(400, false, "application/json", `{"error":7}`), 400, "error", "", "", 0},
+			{"error twice", answer(400, false, "application/json", `{"error":"invalid_request","error":"access_denied"}`), 400, "", "", "", 0},
+		} {
+			t.Run(f.name+"/"+row.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p, c, tokens := f.start(t)
+					p.Serve(f.endpoint, row.serve)
+					err := f.call(t.Context(), p, c, tokens)
+					var e *ResponseError
+					if !errors.As(err, &e) || f.notThisEndpoint(err) != "" {
+						t.Fatalf("got %v", err)
+					}
+					if e.Status != row.status || e.Code != row.code || e.Description != row.why || e.URI != row.more || len(e.Challenges) != row.challenges {
+						t.Errorf("got %#v", e)
+					}
+					if row.code != "" && !errors.Is(err, row.code) {
+						t.Errorf("%v is not %q", err, row.code)
+					}
+				})
+			})
+		}
+		t.Run(f.name+"/a challenge beside a good answer", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, c, tokens := f.start(t)
+				p.Serve(f.endpoint, func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("WWW-Authenticate", challenge)
+					p.Honest(f.endpoint)(w, r)
+				})
+				if err := f.call(t.Context(), p, c, tokens); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestMistypedMembers: each member of each answer, missing and as every kind of JSON value. What is not in the row's list is refused by a check.
+func TestMistypedMembers(t *testing.T) {
+	kinds := map[string]string{"missing": "", "null": "null", "number": "1", "text": `"x"`, "empty": `""`, "true": "true", "array": "[]", "object": "{}"}
+	for _, row := range []struct {
+		call, member string
+		fine         string // kinds that are as good as the truth
+		tell         func(*hostile.Provider, func(map[string]any))
+	}{
+		{"token at a code", "access_token", "", tokenMember}, // at_hash vouches for the true one
+		{"token at a code", "token_type", "", tokenMember},
+		{"token at a code", "expires_in", "missing null number", tokenMember},
+		{"token at a code", "refresh_token", "missing null text", tokenMember},
+		{"token at a code", "scope", "missing null text empty", tokenMember},
+		{"token at a code", "id_token", "", tokenMember},
+		{"token at a code", "authorization_details", "missing null array", tokenMember},
+		{"token at a code", "issued_token_type", "missing null text empty", tokenMember},
+		{"token at a code", "something_else", "missing null number text empty true array object", tokenMember},
+		{"token at a refresh", "access_token", "", tokenMember},
+		{"token at a refresh", "token_type", "", tokenMember},
+		{"token at a refresh", "id_token", "missing null", tokenMember},
+		{"pushed request", "request_uri", "", pushedMember},
+		{"pushed request", "expires_in", "number", pushedMember},
+		{"device authorization", "device_code", "", deviceMember}, // a code of nobody's is refused by the token endpoint
+		{"device authorization", "user_code", "text", deviceMember},
+		{"device authorization", "verification_uri", "", deviceMember},
+		{"device authorization", "verification_uri_complete", "missing null", deviceMember},
+		{"device authorization", "expires_in", "", deviceMember}, // in a second nobody decides
+		{"device authorization", "interval", "missing null number", deviceMember},
+		{"backchannel authentication", "auth_req_id", "", backchannelMember},
+		{"backchannel authentication", "expires_in", "", backchannelMember},
+		{"backchannel authentication", "interval", "missing null number", backchannelMember},
+		{"introspection", "active", "true", introspectionMember},
+		{"introspection", "iss", "missing null", introspectionMember},
+		{"introspection", "sub", "missing null text", introspectionMember},
+		{"introspection", "client_id", "missing null text empty", introspectionMember},
+		{"introspection", "username", "missing null text empty", introspectionMember},
+		{"introspection", "token_type", "missing null text empty", introspectionMember},
+		{"introspection", "scope", "missing null text empty", introspectionMember},
+		{"introspection", "aud", "missing null text empty array", introspectionMember},
+		{"introspection", "exp", "missing null", introspectionMember}, // 1 is long ago
+		{"introspection", "iat", "missing null number", introspectionMember},
+		{"introspection", "nbf", "missing null number", introspectionMember},
+		{"introspection", "cnf", "missing null object", introspectionMember},
+		{"introspection", "authorization_details", "missing null array", introspectionMember},
+		{"userinfo", "sub", "", userInfoMember},
+		{"userinfo", "email", "missing null number text empty true array object", userInfoMember},
+	} {
+		i := slices.IndexFunc(faultyCalls, func(f faultyCall) bool { return f.name == row.call })
+		for kind, value := range kinds {
+			t.Run(row.call+"/"+row.member+" "+kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := faultyCalls[i]
+					p, c, tokens := f.start(t)
+					row.tell(p, responseMember(row.member, value))
+					err := f.call(t.Context(), p, c, tokens)
+					fine := slices.Contains(strings.Fields(row.fine), kind)
+					var refused *ResponseError
+					if fine && err != nil || !fine && refusedBy(err) == "" && !errors.As(err, &refused) {
+						t.Errorf("fine: %v, got %v", fine, err)
+					}
+					if err != nil && strings.Contains(err.Error(), hostile.Canary) {
+						t.Errorf("the error shows a secret: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+func tokenMember(p *hostile.Provider, lie func(map[string]any))         { p.TokenResponse = lie }
+func pushedMember(p *hostile.Provider, lie func(map[string]any))        { p.Pushed = lie }
+func deviceMember(p *hostile.Provider, lie func(map[string]any))        { p.Decision.Device = lie }
+func backchannelMember(p *hostile.Provider, lie func(map[string]any))   { p.Decision.Backchannel = lie }
+func introspectionMember(p *hostile.Provider, lie func(map[string]any)) { p.Introspection = lie }
+func userInfoMember(p *hostile.Provider, lie func(map[string]any))      { p.UserInfo = lie }
