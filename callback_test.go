@@ -59,6 +59,10 @@ var callbackLies = []callbackLie{
 	}, check: "request"},
 	{name: "C02 state twice", lie: func(q url.Values) { q.Add("state", q.Get("state")) }, check: "repeated parameter"},
 	{name: "C02 code twice", lie: func(q url.Values) { q.Add("code", "other") }, check: "repeated parameter"},
+	{name: "iss twice", lie: func(q url.Values) { q.Add("iss", q.Get("iss")) }, check: "repeated parameter"},
+	{name: "error twice", lie: func(q url.Values) { q["error"] = []string{"a", "b"} }, check: "repeated parameter"},
+	{name: "something else twice", lie: func(q url.Values) { q["vendor"] = []string{"a", "b"} }, check: "repeated parameter"},
+	{name: "C17 a state of 1 MB", lie: setParam("state", strings.Repeat("s", 1<<20)), check: "state"},
 	{name: "C01 no cookie", pending: func(*testing.T, *Client, Transaction) []Transaction { return nil }, check: "state"},
 	{name: "C03 the state of another browser", pending: func(t *testing.T, c *Client, _ Transaction) []Transaction {
 		_, other, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
@@ -69,6 +73,8 @@ var callbackLies = []callbackLie{
 	}, check: "state"},
 	{name: "state wrong", lie: setParam("state", "other"), check: "state"},
 	{name: "state missing", lie: dropParam("state"), check: "state"},
+	{name: "state empty", lie: setParam("state", ""), check: "state"},
+	{name: "state in another case", lie: func(q url.Values) { q.Set("STATE", q.Get("state")); q.Del("state") }, check: "state"},
 	{name: "S01 a flipped bit in the cookie", pending: func(_ *testing.T, _ *Client, tx Transaction) []Transaction {
 		b := []byte(tx)
 		b[len(b)/2] ^= 1
@@ -116,6 +122,7 @@ var callbackLies = []callbackLie{
 	{name: "C17 code and error together", lie: setParam("error", "access_denied"), check: "code"},
 	{name: "C12 an access token in front", lie: setParam("access_token", "x"), check: "front-channel token"},
 	{name: "an ID Token in front", lie: setParam("id_token", "x"), check: "front-channel token"},
+	{name: "a token under its short name in front", lie: setParam("token", "x"), check: "front-channel token"},
 	{name: "no JWT where a JWT stands", lie: setParam("response", "x.y.z"), check: "response"},
 	{name: "a JWT with an array inside", lie: setParam("response", "e30.W10.AA"), check: "response"},
 	{name: "a JWE, and nothing to decrypt with", lie: setParam("response", "a.b.c.d.e"), check: "encryption"},
@@ -210,6 +217,7 @@ func TestCallbackChecksBite(t *testing.T) {
 	}
 }
 
+// TestCallbackErrorResponse: C13.
 func TestCallbackErrorResponse(t *testing.T) {
 	p := hostile.New(t)
 	p.Callback = func(q url.Values) {
@@ -236,6 +244,7 @@ func TestCallbackErrorResponse(t *testing.T) {
 	}
 }
 
+// TestCallbackTwoTabs: C08, interleaved.
 func TestCallbackTwoTabs(t *testing.T) {
 	p := hostile.New(t)
 	c := newTestClient(t, p)

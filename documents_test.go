@@ -83,6 +83,10 @@ var documentLies = map[string][]documentLie{
 		{name: "state twice", ask: signed, script: response(func(tok *hostile.Token) {
 			tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "state", `"other"`)
 		}), check: "response"},
+		{name: "state missing", ask: signed, script: response(claim("state", "")), check: "state"},
+		{name: "R08 an ID Token as the response", ask: signed, script: response(func(tok *hostile.Token) {
+			tok.Claims = map[string]any{"iss": tok.Claims["iss"], "aud": tok.Claims["aud"], "exp": tok.Claims["exp"], "iat": time.Now().Unix(), "sub": "alice-sub"}
+		}), check: "state"},
 		{name: "state a number", ask: signed, script: response(claim("state", "1")), check: "state"},
 		{name: "the state of nobody", ask: signed, script: response(claim("state", `"other"`)), check: "state"},
 		{name: "R02 iss wrong", ask: signed, script: response(claim("iss", `"https://evil.example"`)), check: "iss"},

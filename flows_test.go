@@ -543,3 +543,130 @@ func decoded(t *testing.T, compact string) (header, claims map[string]json.RawMe
 }
 
 func base64Text(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }
+
+// TestNothingRandomIsUsedTwice: two requests share no state, nonce, challenge, and no transaction; what they ask is otherwise the same.
+func TestNothingRandomIsUsedTwice(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	seen := map[string]bool{}
+	for range 2 {
+		rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, _ := url.Parse(rawURL)
+		for _, v := range []string{u.Query().Get("state"), u.Query().Get("nonce"), u.Query().Get("code_challenge"), string(tx)} {
+			if len(v) < 43 || seen[v] {
+				t.Errorf("%q is short or was used before", v)
+			}
+			seen[v] = true
+		}
+	}
+}
+
+// TestExtraParameters: those of the authorization request travel with the browser, those of the token request do not, and a zero is a value.
+func TestExtraParameters(t *testing.T) {
+	p := hostile.New(t)
+	ask := AuthorizationRequest{Scope: []string{"openid"}, MaxAge: new(time.Duration), Extra: url.Values{"vendor": {"a b"}},
+		TokenExtra: url.Values{"resource": {"https://api.example/a", "https://api.example/b"}, "vendor": {"ä&="}}}
+	if _, err := play(t, newTestClient(t, p), p, ask); err != nil {
+		t.Fatal(err)
+	}
+	asked, redeemed := p.Requests("authorization")[0].Query, p.Requests("token")[0].Form
+	if asked.Get("vendor") != "a b" || asked.Get("max_age") != "0" || asked.Has("resource") {
+		t.Errorf("asked %v", asked)
+	}
+	if redeemed.Get("vendor") != "ä&=" || !slices.Equal(redeemed["resource"], ask.TokenExtra["resource"]) {
+		t.Errorf("redeemed with %v", redeemed)
+	}
+	c := newTestClient(t, p, func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: newKey(t)} })
+	if _, err := play(t, c, p, ask); err != nil {
+		t.Fatal(err)
+	}
+	if _, claims := decoded(t, string(p.Requests("request object")[0].Body)); string(claims["max_age"]) != "0" {
+		t.Errorf("the request object has max_age %s", claims["max_age"])
+	}
+}
+
+// TestAlgorithmPolicy: what the caller names counts, then what the server lists, then RS256; for each kind of document alike.
+func TestAlgorithmPolicy(t *testing.T) {
+	type policy struct {
+		member string // of the metadata
+		name   func(*Config, []string)
+		script func(*hostile.Provider, func(*hostile.Token))
+		ask    string // response mode
+		end    func(*testing.T, *Client, *Tokens) error
+	}
+	for document, row := range map[string]policy{
+		"ID Token": {"id_token_signing_alg_values_supported", func(cfg *Config, l []string) { cfg.IDTokenSigningAlgs = l },
+			func(p *hostile.Provider, lie func(*hostile.Token)) { p.IDToken = lie }, "", nil},
+		"authorization response": {"authorization_signing_alg_values_supported", func(cfg *Config, l []string) { cfg.ResponseSigningAlgs = l },
+			func(p *hostile.Provider, lie func(*hostile.Token)) { p.Response = lie }, "jwt", nil},
+		"UserInfo": {"userinfo_signing_alg_values_supported", func(cfg *Config, l []string) { cfg.UserInfoSigningAlgs = l },
+			func(p *hostile.Provider, lie func(*hostile.Token)) { p.UserInfoJWT = lie }, "", func(t *testing.T, c *Client, tokens *Tokens) error {
+				_, err := c.UserInfo(t.Context(), tokens)
+				return err
+			}},
+		"introspection response": {"introspection_signing_alg_values_supported", func(cfg *Config, l []string) { cfg.IntrospectionSigningAlgs = l },
+			func(p *hostile.Provider, lie func(*hostile.Token)) { p.IntrospectionJWT = lie }, "", func(t *testing.T, c *Client, tokens *Tokens) error {
+				_, err := c.Introspect(t.Context(), tokens.AccessToken)
+				return err
+			}},
+	} {
+		for _, l := range []struct {
+			name          string
+			listed, named []string
+			signedWith    string
+			good          bool
+		}{
+			{"listed", []string{"PS256", "ES256"}, nil, "ES256", true},
+			{"not listed", []string{"PS256"}, nil, "ES256", false},
+			{"named", []string{"PS256"}, []string{"ES256"}, "ES256", true},
+			{"listed, another named", []string{"ES256"}, []string{"PS256"}, "ES256", false},
+			{"nothing said, the default", nil, nil, "RS256", true},
+			{"nothing said, not the default", nil, nil, "ES256", false},
+			{"none listed", []string{"none", "RS256"}, nil, "none", false},
+			{"a secret's listed", []string{"HS256", "RS256"}, nil, "HS256", false},
+			{"a secret's named", []string{"RS256"}, []string{"HS256"}, "HS256", true},
+		} {
+			t.Run(document+"/"+l.name, func(t *testing.T) {
+				t.Parallel()
+				p := hostile.New(t)
+				p.Metadata = func(m map[string]any) {
+					if m[row.member] = l.listed; l.listed == nil {
+						delete(m, row.member)
+					}
+				}
+				row.script(p, func(tok *hostile.Token) {
+					if l.signedWith == "none" {
+						tok.Header["alg"], tok.Compact = "none", hostile.DropSignature
+					}
+				})
+				if l.signedWith != "none" {
+					p.Alg = l.signedWith
+				}
+				c := newTestClient(t, p, func(cfg *Config) {
+					cfg.IDTokenSigningAlgs = []string{"ES256", "RS256", "HS256"} // whatever the provider signs with
+					if document == "ID Token" {
+						cfg.IDTokenSigningAlgs = nil
+					}
+					row.name(cfg, l.named)
+				})
+				tokens, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: row.ask})
+				if row.end != nil {
+					if err != nil {
+						t.Fatal(err)
+					}
+					err = row.end(t, c, tokens)
+				}
+				var v *VerificationError
+				switch {
+				case l.good && err != nil:
+					t.Error(err)
+				case !l.good && (!errors.As(err, &v) || v.Check != "alg" || v.Document != document):
+					t.Errorf("refused by %v, want %s: alg", err, document)
+				}
+			})
+		}
+	}
+}

@@ -307,13 +307,13 @@ func TestTokenSourceLogInAgain(t *testing.T) {
 		s.Serve("token", hostile.Error(http.StatusBadRequest, "invalid_grant", "the user has changed the password"))
 		time.Sleep(time.Hour)
 		before := s.Count("token")
-		for range 2 {
+		for i := range 2 {
 			_, err := source.Token(t.Context())
 			var again *LoginRequiredError
 			if !errors.As(err, &again) || again.Unsure || !errors.Is(err, ErrLoginRequired) {
 				t.Fatalf("got %v", err)
 			}
-			if len(changes) == 1 && !errors.Is(err, ErrInvalidGrant) {
+			if i == 0 && !errors.Is(err, ErrInvalidGrant) {
 				t.Errorf("does not say why: %v", err)
 			}
 		}

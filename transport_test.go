@@ -225,3 +225,54 @@ func TestUserInfoNonce(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestNonceOfAnyAnswer: a nonce that comes with any answer, a refusal or not, is in the next proof for that role, and in no other; P14, P16.
+func TestNonceOfAnyAnswer(t *testing.T) {
+	for name, row := range map[string]struct {
+		status   int
+		nonces   []string
+		requests int
+		next     string
+	}{
+		"a success":                        {200, []string{"rs-one"}, 1, "rs-one"},
+		"a refusal that wants no nonce":    {403, []string{"rs-one"}, 1, "rs-one"},
+		"a 401 without a challenge":        {401, []string{"rs-one"}, 1, "rs-one"},
+		"two nonces":                       {200, []string{"rs-one", "rs-two"}, 1, ""},
+		"a nonce with a quote":             {200, []string{`rs"one`}, 1, ""},
+		"a nonce of a megabyte, nearly so": {200, []string{strings.Repeat("n", 100<<10)}, 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := hostile.New(t)
+			c, tokens := resource(t, p, DPoPPerGrant())
+			p.Serve("resource", func(w http.ResponseWriter, r *http.Request) {
+				w.Header()["Dpop-Nonce"] = row.nonces
+				hostile.Status(row.status, "text/plain", "")(w, r)
+			})
+			ask := func() (nonce string) {
+				t.Helper()
+				r, _ := http.NewRequestWithContext(t.Context(), "GET", p.URL("resource"), nil)
+				res, err := c.Do(r, tokens)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res.Body.Close()
+				requests := p.Requests("resource")
+				_, claims := decoded(t, requests[len(requests)-1].Header.Get("DPoP"))
+				return strings.Trim(string(claims["nonce"]), `"`)
+			}
+			if got := ask(); got != "" || p.Count("resource") != row.requests {
+				t.Fatalf("the first proof has the nonce %s, of %d requests", got, p.Count("resource"))
+			}
+			if got := ask(); got != row.next {
+				t.Errorf("the next proof has the nonce %q, want %q", got, row.next)
+			}
+			if _, err := c.Refresh(t.Context(), tokens); err != nil {
+				t.Fatal(err)
+			}
+			proofs := p.Proofs()
+			if last := proofs[len(proofs)-1]; last.Endpoint != "token" || last.Claims["nonce"] != nil {
+				t.Errorf("the nonce of the resource server went to %s", last.Endpoint)
+			}
+		})
+	}
+}

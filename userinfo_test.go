@@ -44,6 +44,11 @@ func TestUserInfoLies(t *testing.T) {
 		{"U01 another subject", func(p *hostile.Provider) { p.UserInfo = func(m map[string]any) { m["sub"] = "mallory" } }, bySub},
 		{"U02 no subject", func(p *hostile.Provider) { p.UserInfo = func(m map[string]any) { delete(m, "sub") } }, bySub},
 		{"a subject of another kind", func(p *hostile.Provider) { p.UserInfo = func(m map[string]any) { m["sub"] = []string{"alice-sub"} } }, bySub},
+		{"no JSON", func(p *hostile.Provider) { p.Serve("userinfo", hostile.JSON(`{"sub":`)) }, noAnswer},
+		{"bytes after the object", func(p *hostile.Provider) { p.Serve("userinfo", hostile.JSON(`{"sub":"alice-sub"}{}`)) }, noAnswer},
+		{"a name with 250 KB", func(p *hostile.Provider) {
+			p.UserInfo = func(m map[string]any) { m["sub"] = strings.Repeat("a", 250<<10) }
+		}, bySub},
 		{"U03 an array", func(p *hostile.Provider) { p.Serve("userinfo", hostile.JSON(`[]`)) }, noAnswer},
 		{"sub twice", func(p *hostile.Provider) { p.Serve("userinfo", hostile.JSON(`{"sub":"mallory","sub":"alice-sub"}`)) }, noAnswer},
 		{"an encrypted object where JSON was said", func(p *hostile.Provider) { p.Serve("userinfo", hostile.Status(200, "application/json", "a.b.c.d.e")) }, noAnswer},
@@ -392,5 +397,54 @@ func TestUserInfoInBody(t *testing.T) {
 	_, err = New(Config{Issuer: p.Issuer, ClientID: "c", Auth: None(), UserInfoInBody: true, DPoP: DPoPPerGrant()})
 	if err == nil || !strings.Contains(err.Error(), "UserInfoInBody") || !strings.Contains(err.Error(), "DPoP") {
 		t.Errorf("with DPoP: %v", err)
+	}
+}
+
+// TestEndpointsThatAreMissing: a server without an endpoint is told from one that refuses, and nothing is sent.
+func TestEndpointsThatAreMissing(t *testing.T) {
+	for member, call := range map[string]func(*testing.T, *Client, *Tokens) error{
+		"userinfo_endpoint": func(t *testing.T, c *Client, tokens *Tokens) error {
+			_, err := c.UserInfo(t.Context(), tokens)
+			return err
+		},
+		"introspection_endpoint": func(t *testing.T, c *Client, tokens *Tokens) error {
+			_, err := c.Introspect(t.Context(), tokens.AccessToken)
+			return err
+		},
+		"revocation_endpoint": func(t *testing.T, c *Client, tokens *Tokens) error { return c.Revoke(t.Context(), tokens.AccessToken) },
+		"device_authorization_endpoint": func(t *testing.T, c *Client, _ *Tokens) error {
+			_, err := c.Tokens(t.Context(), Device{Show: quietly})
+			return err
+		},
+		"backchannel_authentication_endpoint": func(t *testing.T, c *Client, _ *Tokens) error {
+			_, err := c.Tokens(t.Context(), CIBA{LoginHint: "alice"})
+			return err
+		},
+		"end_session_endpoint": func(t *testing.T, c *Client, tokens *Tokens) error {
+			_, _, err := c.LogoutURL(t.Context(), tokens.IDToken, "")
+			return err
+		},
+		"token_endpoint": func(t *testing.T, c *Client, tokens *Tokens) error {
+			_, err := c.Refresh(t.Context(), tokens)
+			return err
+		},
+	} {
+		t.Run(member, func(t *testing.T) {
+			p := hostile.New(t)
+			tokens, err := logIn(t, newTestClient(t, p), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Metadata = func(m map[string]any) { delete(m, member) }
+			c := newTestClient(t, p)
+			before := p.Count("")
+			var v *VerificationError
+			if err := call(t, c, tokens); !errors.As(err, &v) || v.Document != "server metadata" || v.Check != member {
+				t.Errorf("got %v", err)
+			}
+			if n := p.Count("") - before; n != 1 {
+				t.Errorf("%d requests beside the one for the metadata", n-1)
+			}
+		})
 	}
 }
