@@ -296,30 +296,6 @@ func TestIDTokenLies(t *testing.T) {
 	}
 }
 
-// TestIDTokenChecksBite drops each row and wants the tests above to notice.
-func TestIDTokenChecksBite(t *testing.T) {
-	for _, row := range slices.Concat(idTokenChecks, refreshedChecks) {
-		t.Run(row.name, func(t *testing.T) {
-			told := false
-			for _, l := range idTokenLies {
-				if l.check != row.name {
-					continue
-				}
-				told = true
-				if refusedBy(l.tell(t, row.name)) == row.name {
-					t.Errorf("%q is still refused by %q without its row", l.name, row.name)
-				}
-			}
-			if !told {
-				t.Errorf("no lie is refused by %q", row.name)
-			}
-			if row.spec == "" {
-				t.Errorf("%q does not say where the rule stands", row.name)
-			}
-		})
-	}
-}
-
 func TestIDTokenTruths(t *testing.T) {
 	for _, truth := range []idTokenLie{
 		{name: "I33 RS256", alg: "RS256"},

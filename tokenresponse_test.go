@@ -74,31 +74,6 @@ func TestTokenResponseLies(t *testing.T) {
 	}
 }
 
-func TestTokenResponseChecksBite(t *testing.T) {
-	for _, row := range tokenResponseChecks {
-		t.Run(row.name, func(t *testing.T) {
-			told := false
-			for _, l := range tokenResponseLies {
-				if l.check != row.name {
-					continue
-				}
-				told = true
-				p := hostile.New(t)
-				p.TokenResponse = l.lie
-				c := newTestClient(t, p)
-				c.without(row.name)
-				var v *VerificationError
-				if _, err := logIn(t, c, p); errors.As(err, &v) && v.Document == "token response" && v.Check == row.name {
-					t.Errorf("%q is still refused by %q without its row", l.name, row.name)
-				}
-			}
-			if !told {
-				t.Errorf("no lie is refused by %q", row.name)
-			}
-		})
-	}
-}
-
 func TestTokenResponseTruths(t *testing.T) {
 	for _, truth := range []struct {
 		name string

@@ -1,0 +1,257 @@
+package openid
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/url"
+	"reflect"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+// A walk is one lie that a row must refuse, told to a client that lacks the row drop.
+type walk struct {
+	name, document, check string
+	tell                  func(t *testing.T, drop string) error
+}
+
+// walks are the lies of all test files, by the table that refuses them.
+func walks() map[string][]walk {
+	all := map[string][]walk{}
+	add := func(table, name, document, check string, tell func(*testing.T, string) error) {
+		all[table] = append(all[table], walk{name, document, check, tell})
+	}
+	for _, l := range metadataLies {
+		if l.check != "code_challenge_methods_supported" && l.check != "authorization_endpoint" { // of the request at hand
+			add("metadata", l.name, "server metadata", l.check, l.tell)
+		}
+	}
+	add("metadata", "another host", "server metadata", "moved", tellMoved)
+	for table, document := range map[string]string{"request": "server metadata", "pushed": "pushed authorization response", "jarm": "authorization response",
+		"front": "front-channel ID Token", "back": "ID Token", "recent": "ID Token"} {
+		for _, l := range documentLies[document] {
+			add(table, l.name, document, l.check, func(t *testing.T, drop string) error { _, err := l.tell(t, document, drop); return err })
+		}
+	}
+	for _, l := range callbackLies {
+		for _, table := range []string{"callback", "response"} {
+			add(table, l.name, "authorization response", l.check, func(t *testing.T, drop string) error { _, err := l.tell(t, drop); return err })
+		}
+	}
+	for _, l := range idTokenLies {
+		table, document := "idToken", "ID Token"
+		if l.refresh != nil {
+			table, document = "refreshed", "refreshed ID Token"
+		}
+		add(table, l.name, document, l.check, l.tell)
+	}
+	for _, l := range tokenResponseLies {
+		add("token", l.name, "token response", l.check, toldBy(func(p *hostile.Provider) { p.TokenResponse = l.lie }, func(*testing.T, *Client, *Tokens) error { return nil }))
+	}
+	for _, l := range signedUserInfoLies {
+		for _, table := range []string{"userInfoJWT", "userInfo"} {
+			add(table, l.name, "UserInfo", l.check, l.tell)
+		}
+	}
+	for _, check := range []string{"request", "state", "age"} {
+		add("logout", check, "logout response", check, tellLogout(check))
+	}
+	for _, l := range deviceLies {
+		add("device", l.name, "device authorization response", l.check, tellDevice(func(p *hostile.Provider) { p.Decision.Device = responseMember(l.member, l.value) }))
+	}
+	add("device", "status 201", "device authorization response", "status", tellDevice(func(p *hostile.Provider) {
+		p.Serve("device_authorization", hostile.Status(201, "application/json", `{"device_code":"a"}`))
+	}))
+	for _, l := range backchannelLies {
+		add("backchannel", l.name, "backchannel authentication response", l.check, tellBackchannel(func(p *hostile.Provider) { p.Decision.Backchannel = responseMember(l.member, l.value) }))
+	}
+	add("backchannel", "status 202", "backchannel authentication response", "status", tellBackchannel(func(p *hostile.Provider) {
+		p.Serve("backchannel_authentication", hostile.Status(202, "application/json", `{"auth_req_id":"a"}`))
+	}))
+	introspect := func(t *testing.T, c *Client, tokens *Tokens) error {
+		_, err := c.Introspect(t.Context(), tokens.AccessToken)
+		return err
+	}
+	for _, l := range introspectionLies {
+		add("introspection", l.name, "introspection response", l.check, toldBy(func(p *hostile.Provider) { p.Introspection = l.lie }, introspect))
+	}
+	for _, l := range introspectionJWTLies {
+		add("introspectionJWT", l.name, "introspection response", l.check, toldBy(func(p *hostile.Provider) { p.IntrospectionJWT = l.lie }, introspect))
+	}
+	return all
+}
+
+// unreachable are rows that a table has for its kind's sake, with the reason why nothing gets that far.
+var unreachable = map[string]map[string]string{
+	"jarm": {
+		"encryption": "the callback has decrypted it before, to find the login",
+		"payload":    "the callback has read it before, with the same reader",
+	},
+}
+
+// TestEveryRowBites walks all tables that there are, drops each row, and wants the lie that it refuses to get past it. A new table, or a
+// new row, for which nobody tells a lie is a failure.
+func TestEveryRowBites(t *testing.T) {
+	told := walks()
+	tables := reflect.ValueOf(allTables)
+	for i := range tables.NumField() {
+		table := tables.Type().Field(i).Name
+		if rows := tables.Field(i); rows.Len() == 0 {
+			t.Errorf("the table %s has no rows: is it missing in allTables?", table)
+		}
+		for _, row := range rowNames(tables.Field(i)) {
+			lies := slices.DeleteFunc(slices.Clone(told[table]), func(w walk) bool { return w.check != row })
+			if why := unreachable[table][row]; why != "" {
+				if len(lies) != 0 {
+					t.Errorf("%s: %q is refused although %s", table, row, why)
+				}
+				continue
+			}
+			if len(lies) == 0 {
+				t.Errorf("no lie is refused by %q of the table %s", row, table)
+			}
+			for _, w := range lies {
+				t.Run(table+"/"+row+"/"+w.name, func(t *testing.T) {
+					if err := w.tell(t, ""); !w.refused(err) {
+						t.Errorf("refused by %v, want %s: %s", err, w.document, row)
+					}
+					if err := w.tell(t, row); w.refused(err) {
+						t.Errorf("still refused without its row: %v", err)
+					}
+				})
+			}
+		}
+	}
+	for _, table := range slices.Sorted(maps.Keys(told)) {
+		if !tables.FieldByName(table).IsValid() {
+			t.Errorf("lies are told to %s, which is no table", table)
+		}
+	}
+}
+
+func (w walk) refused(err error) bool {
+	var v *VerificationError
+	return errors.As(err, &v) && v.Document == w.document && v.Check == w.check
+}
+
+func rowNames(rows reflect.Value) (names []string) {
+	for i := range rows.Len() {
+		names = append(names, rows.Index(i).FieldByName("name").String())
+	}
+	return names
+}
+
+// TestRowsAreWellFormed: within a table no name stands twice, and each rule says where it is written.
+func TestRowsAreWellFormed(t *testing.T) {
+	tables := reflect.ValueOf(allTables)
+	for i := range tables.NumField() {
+		table, rows := tables.Type().Field(i).Name, tables.Field(i)
+		seen := map[string]bool{}
+		for j, name := range rowNames(rows) {
+			if name == "" || seen[name] {
+				t.Errorf("%s: the name %q is empty or stands twice", table, name)
+			}
+			if seen[name] = true; rows.Index(j).FieldByName("spec").String() == "" {
+				t.Errorf("%s: %q does not say where the rule stands", table, name)
+			}
+			// The tests rely on it: a row that is dropped is dropped everywhere.
+			c := &Client{rows: allTables}
+			c.without(name)
+			left := reflect.ValueOf(c.rows)
+			for k := range left.NumField() {
+				if slices.Contains(rowNames(left.Field(k)), name) {
+					t.Errorf("without(%q) leaves it in the table %s", name, left.Type().Field(k).Name)
+				}
+			}
+		}
+	}
+}
+
+// toldBy plays an honest login but for the script, and what follows it.
+func toldBy(script func(*hostile.Provider), end func(*testing.T, *Client, *Tokens) error) func(*testing.T, string) error {
+	return func(t *testing.T, drop string) error {
+		t.Helper()
+		p := hostile.New(t)
+		c := newTestClient(t, p)
+		c.without(drop)
+		script(p)
+		tokens, err := logIn(t, c, p)
+		if err != nil {
+			return err
+		}
+		return end(t, c, tokens)
+	}
+}
+
+// tellMoved is a renewal of metadata that names another host.
+func tellMoved(t *testing.T, drop string) error {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	m, err := c.Metadata(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.without(drop)
+	m.TokenEndpoint = "https://evil.example/token"
+	_, err = c.newServer(t.Context(), m, c.server.Load())
+	return err
+}
+
+func tellLogout(check string) func(*testing.T, string) error {
+	return func(t *testing.T, drop string) error {
+		p := hostile.New(t)
+		c := newTestClient(t, p)
+		c.without(drop)
+		_, tx, err := c.LogoutURL(t.Context(), nil, "https://app.example/bye")
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, _ := c.openTransaction(tx)
+		r := httpGet("https://app.example/bye?state=" + opened.state)
+		switch check {
+		case "request":
+			r = post("", url.Values{"state": {opened.state}})
+		case "state":
+			r = httpGet("https://app.example/bye?state=other")
+		case "age":
+			opened.created = opened.created.Add(-2 * transactionLifetime)
+			if tx, err = c.sealTransaction(opened); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return c.LogoutCallback(t.Context(), r, tx)
+	}
+}
+
+func tellDevice(script func(*hostile.Provider)) func(*testing.T, string) error {
+	return func(t *testing.T, drop string) error {
+		p := hostile.New(t)
+		c := newTestClient(t, p)
+		c.without(drop)
+		script(p)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		_, err := c.Tokens(ctx, Device{Show: func(DevicePrompt) { cancel() }})
+		return err
+	}
+}
+
+func tellBackchannel(script func(*hostile.Provider)) func(*testing.T, string) error {
+	return func(t *testing.T, drop string) (err error) {
+		synctest.Test(t, func(t *testing.T) {
+			p := hostile.Pipe(t)
+			c := newTestClient(t, p)
+			c.without(drop)
+			script(p)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err = c.Tokens(ctx, CIBA{LoginHint: "alice"})
+		})
+		return err
+	}
+}
