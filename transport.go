@@ -133,6 +133,9 @@ func (b *bearer) refuses(r *http.Request) error {
 		return fmt.Errorf("openid: the access token is for %s only, not for %s", strings.Join(b.origins, ", "), quoted(r.URL.Scheme+"://"+r.URL.Host))
 	case r.URL.User != nil:
 		return errors.New("openid: the address holds a user, whose credentials the access token would meet")
+	case r.URL.Opaque != "":
+		// It goes out as it stands, in the place of host and path, and a proof would speak of another address.
+		return errors.New("openid: the address is opaque: scheme, host and path must stand in their own fields")
 	case r.Response != nil:
 		return errors.New("openid: an access token is not sent where a redirect leads")
 	case r.Host != "" && originOf(&url.URL{Scheme: r.URL.Scheme, Host: r.Host}) != originOf(r.URL):

@@ -113,6 +113,7 @@ func TestTokenStaysHome(t *testing.T) {
 		"one in lower case":           {home, p.URL("resource"), tokens, func(r *http.Request) { r.Header["authorization"] = []string{"Basic x"} }},
 		"a proof under its full name": {home, p.URL("resource"), tokens, func(r *http.Request) { r.Header["DPoP"] = []string{"x"} }},
 		"another Host":                {home, p.URL("resource"), tokens, func(r *http.Request) { r.Host = "evil.example" }},
+		"another address on the wire": {home, p.URL("resource"), tokens, func(r *http.Request) { r.URL.Opaque = "//evil.example/t/resource" }},
 		"no tokens":                   {home, p.URL("resource"), nil, nil},
 		"no access token":             {home, p.URL("resource"), new(Tokens), nil},
 		"tokens of another issuer":    {home, p.URL("resource"), foreign, nil},
