@@ -153,9 +153,21 @@ func (g CIBA) form(c *Client, scope []string) (url.Values, error) {
 		}
 		set("id_token_hint", g.IDTokenHint.content().raw)
 	}
+	set("binding_message", g.BindingMessage)
+	set("user_code", g.UserCode.Reveal())
+	set("acr_values", strings.Join(g.ACRValues, " "))
+	if g.RequestedTime > 0 {
+		set("requested_expiry", strconv.FormatInt(int64(g.RequestedTime/time.Second), 10))
+	}
+	if err := addExtra(form, g.Extra); err != nil {
+		return nil, err
+	}
+	if err := g.extraMistake(c); err != nil {
+		return nil, err
+	}
 	var hints []string
 	for _, name := range []string{"login_hint", "login_hint_token", "id_token_hint"} {
-		if form.Has(name) {
+		if form.Get(name) != "" {
 			hints = append(hints, name)
 		}
 	}
@@ -167,20 +179,21 @@ func (g CIBA) form(c *Client, scope []string) (url.Values, error) {
 	case g.RequestedTime < 0 || g.RequestedTime%time.Second != 0:
 		return nil, fmt.Errorf("openid: CIBA: RequestedTime: expected whole seconds, got %s", g.RequestedTime)
 	}
-	set("binding_message", g.BindingMessage)
-	set("user_code", g.UserCode.Reveal())
-	set("acr_values", strings.Join(g.ACRValues, " "))
-	if g.RequestedTime > 0 {
-		set("requested_expiry", strconv.FormatInt(int64(g.RequestedTime/time.Second), 10))
-	}
-	if err := addExtra(form, g.Extra); err != nil {
-		return nil, err
-	}
-	if form.Has("client_notification_token") || form.Has("request") {
-		return nil, errors.New("openid: CIBA.Extra: client_notification_token and request are set by this package")
-	}
 	form.Del("grant_type")
 	return form, nil
+}
+
+// extraMistake says what Extra must not hold: what this package says itself, here or in a signed request.
+func (g CIBA) extraMistake(c *Client) error {
+	for name := range g.Extra {
+		switch {
+		case name == "client_notification_token" || name == "request":
+			return fmt.Errorf("openid: CIBA.Extra: %s is set by this package and cannot be replaced", name)
+		case c.requests != nil && slices.Contains(requestObjectClaims, name):
+			return fmt.Errorf("openid: CIBA.Extra: %s is a claim of the request object that Config.RequestObject makes", name)
+		}
+	}
+	return nil
 }
 
 // beginBackchannel sends the request.

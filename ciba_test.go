@@ -92,18 +92,27 @@ func TestCIBARefusesItsCaller(t *testing.T) {
 		grant CIBA
 		says  string
 	}{
-		"no hint":                     {CIBA{}, "exactly one"},
-		"two hints":                   {CIBA{LoginHint: "alice", LoginHintToken: NewSecret("t")}, "login_hint and login_hint_token"},
-		"a hint of another issuer":    {CIBA{IDTokenHint: foreign.IDToken}, "issuer"},
-		"a message of two lines":      {CIBA{LoginHint: "alice", BindingMessage: "pay\n1000"}, "BindingMessage"},
-		"half a second":               {CIBA{LoginHint: "alice", RequestedTime: time.Second / 2}, "RequestedTime"},
-		"a negative time":             {CIBA{LoginHint: "alice", RequestedTime: -time.Second}, "RequestedTime"},
-		"a hint through the back":     {CIBA{LoginHint: "alice", Extra: map[string][]string{"login_hint": {"bob"}}}, "login_hint"},
-		"a notification token":        {CIBA{LoginHint: "alice", Extra: map[string][]string{"client_notification_token": {"x"}}}, "client_notification_token"},
-		"a request of somebody's own": {CIBA{LoginHint: "alice", Extra: map[string][]string{"request": {"x"}}}, "request"},
+		"no hint":                        {CIBA{}, "exactly one"},
+		"two hints":                      {CIBA{LoginHint: "alice", LoginHintToken: NewSecret("t")}, "login_hint and login_hint_token"},
+		"a hint of another issuer":       {CIBA{IDTokenHint: foreign.IDToken}, "issuer"},
+		"a message of two lines":         {CIBA{LoginHint: "alice", BindingMessage: "pay\n1000"}, "BindingMessage"},
+		"half a second":                  {CIBA{LoginHint: "alice", RequestedTime: time.Second / 2}, "RequestedTime"},
+		"a negative time":                {CIBA{LoginHint: "alice", RequestedTime: -time.Second}, "RequestedTime"},
+		"a hint through the back":        {CIBA{LoginHint: "alice", Extra: map[string][]string{"login_hint": {"bob"}}}, "login_hint"},
+		"a notification token":           {CIBA{LoginHint: "alice", Extra: map[string][]string{"client_notification_token": {"x"}}}, "client_notification_token"},
+		"a second hint through the back": {CIBA{LoginHint: "alice", Extra: map[string][]string{"login_hint_token": {"x"}}}, "login_hint and login_hint_token"},
+		"no hint but an empty one":       {CIBA{Extra: map[string][]string{"login_hint": nil}}, "exactly one"},
+		"a request of somebody's own":    {CIBA{LoginHint: "alice", Extra: map[string][]string{"request": {"x"}}}, "request"},
 	} {
 		if _, err := c.Tokens(t.Context(), l.grant); err == nil || !strings.Contains(err.Error(), l.says) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	signed := newTestClient(t, p, func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: newKey(t)} })
+	for _, name := range requestObjectClaims {
+		_, err := signed.Tokens(t.Context(), CIBA{LoginHint: "alice", Extra: map[string][]string{name: {"x"}}})
+		if err == nil || !strings.Contains(err.Error(), "CIBA.Extra: "+name) || !strings.Contains(err.Error(), "Config.RequestObject") {
+			t.Errorf("the claim %s is taken from outside: %v", name, err)
 		}
 	}
 	if p.Count("backchannel_authentication") != 0 {
