@@ -330,3 +330,28 @@ func TestDeviceRefusesItsCaller(t *testing.T) {
 		}
 	}
 }
+
+// adding is an authentication that adds where others set.
+type adding struct{}
+
+func (adding) Authenticate(_ context.Context, r *AuthRequest) error {
+	r.Form.Add("client_id", r.ClientID)
+	r.Form.Add("vendor_secret", "x")
+	r.Header.Add("X-Vendor", "y")
+	return nil
+}
+
+// TestPollsShareNothing: what an authentication adds to one question is not in the next one.
+func TestPollsShareNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+		p.Decision.Answers = []string{"authorization_pending", "slow_down", ""}
+		if _, err := c.Tokens(t.Context(), Device{Show: quietly}); err != nil {
+			t.Error(err)
+		}
+		for i, r := range p.Requests("token") {
+			if len(r.Form["client_id"]) != 1 || len(r.Form["vendor_secret"]) != 1 || len(r.Header["X-Vendor"]) != 1 {
+				t.Errorf("question %d: %v", i+1, r.Form)
+			}
+		}
+	}, func(cfg *Config) { cfg.Auth = adding{} })
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -46,7 +47,7 @@ func (p *poll) wait(ctx context.Context, c *Client) (*Tokens, error) {
 		if err != nil {
 			return nil, err
 		}
-		t, err := c.requestTokens(ctx, s, p.form, p.expect)
+		t, err := c.requestTokens(ctx, s, maps.Clone(p.form), p.expect) // the client's authentication adds to it
 		if err == nil || ctx.Err() != nil {
 			return t, err
 		}
