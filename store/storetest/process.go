@@ -1,0 +1,3 @@
+package storetest
+var processCases []testCase
+const canStop=false
