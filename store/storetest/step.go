@@ -57,20 +57,25 @@ func roundtrip(r *trial) {
 func keysApart(r *trial) {
 	base := r.key
 	keys := []string{base + "a", base + "A", base + "a ", base + "a/b", base + "a/../a", base + "a:*?[]{}%_'\"\\|", base + "ä", base + strings.Repeat("a", 400)}
-	for i, key := range keys {
+	toks := make([]store.Token, len(keys))
+	for _, key := range keys {
 		r.key = key
-		if i%2 == 0 {
-			r.added(key, long)
-		} else {
-			r.locked(token(), "", long)
+		r.added(key, long)
+	}
+	for i, key := range keys {
+		r.key, toks[i] = key, token()
+		if l := r.locked(toks[i], "", long); string(l.Value) != key {
+			r.fatal("Lock of %q: got the value %s", key, show(l.Value))
 		}
 	}
 	for i, key := range keys {
 		r.key = key
-		if i%2 == 0 {
-			r.holds(key)
-			r.must("Delete", r.b.Delete(r.ctx, key))
-		}
+		r.saved(toks[i], put(key+"!"))
+	}
+	for _, key := range keys {
+		r.key = key
+		r.holds(key + "!")
+		r.must("Delete", r.b.Delete(r.ctx, key))
 		r.holdsNothing()
 	}
 }

@@ -44,7 +44,7 @@ func (c testCase) faults(t *testing.T, b store.Backend, o Options) []string {
 	defer cancel()
 	r := &trial{t: t, ctx: ctx, o: o, b: b, key: c.name + ":" + rand.Text(), notes: new(notes)}
 	if !o.Bubble { // short leases, and more patience than a loaded machine takes
-		r.times = store.Options{Lease: time.Second, Try: 500 * time.Millisecond, Grace: time.Second, MaxHold: 20 * time.Second, Linger: 10 * time.Second}
+		r.times = store.Options{Lease: 700 * time.Millisecond, Try: 500 * time.Millisecond, Grace: time.Second, MaxHold: 20 * time.Second, Linger: 10 * time.Second}
 	}
 	func() {
 		defer r.stopped()
