@@ -71,8 +71,10 @@ type Locked struct {
 // A Change is what becomes of a value. The zero Change keeps it, and its lifetime. It prints nothing of the value.
 type Change struct{ c *change }
 
+// A change keeps its value behind a pointer of its own: fmt follows the first one when somebody prints a struct of theirs with a verb that does
+// not fit.
 type change struct {
-	value []byte // nil: remove
+	value *[]byte // nil: remove
 	ttl   time.Duration
 }
 
@@ -81,7 +83,7 @@ func Put(v []byte, ttl time.Duration) Change {
 	if v == nil {
 		v = []byte{}
 	}
-	return Change{&change{v, ttl}}
+	return Change{&change{&v, ttl}}
 }
 
 // Remove removes the value.
@@ -92,7 +94,7 @@ func (c Change) Value() (v []byte, ttl time.Duration, ok bool) {
 	if c.c == nil || c.c.value == nil {
 		return nil, 0, false
 	}
-	return c.c.value, c.c.ttl, true
+	return *c.c.value, c.c.ttl, true
 }
 
 // Removes is for backends: whether the value is to be removed.
@@ -106,7 +108,7 @@ func (c Change) String() string {
 	case c.c.value == nil:
 		return "remove"
 	}
-	return fmt.Sprintf("put %d bytes for %s", len(c.c.value), c.c.ttl)
+	return fmt.Sprintf("put %d bytes for %s", len(*c.c.value), c.c.ttl)
 }
 
 // Format writes what String says, for every verb.
