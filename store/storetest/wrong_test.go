@@ -312,7 +312,7 @@ var wrongs = []struct {
 			l, err := b.Lock(ctx, key, tok, over, d)
 			if err == nil && !l.OK && l.Holder == over {
 				_ = b.Renew(ctx, key, over, time.Nanosecond)
-				time.Sleep(2)
+				time.Sleep(time.Microsecond)
 				return b.Lock(ctx, key, tok, over, d)
 			}
 			return l, err
