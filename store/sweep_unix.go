@@ -1,0 +1,103 @@
+//go:build darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd
+
+package store
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+)
+
+const (
+	sweepEvery = 8  // writes
+	sweepBatch = 16 // files: two for each write, so that what has ended never outnumbers what lives by much
+)
+
+// A sweep goes round the slots, some files at a time. It begins anywhere: a process that writes twice and ends must not always look at the same.
+type sweep struct {
+	mu      sync.Mutex
+	started bool
+	slot    int
+	names   []string
+}
+
+// sweepSome removes records that nobody needs any more. What cannot be read stays: it must not look as if it had never been there.
+func (f *file) sweepSome() {
+	s := &f.sweep
+	if !s.mu.TryLock() {
+		return
+	}
+	defer s.mu.Unlock()
+	for tries := 0; len(s.names) == 0 && tries < 4; tries++ {
+		s.next(f)
+	}
+	if len(s.names) == 0 {
+		return
+	}
+	unlock := f.tryLock(s.slot)
+	if unlock == nil {
+		return
+	}
+	defer unlock()
+	now := f.now()
+	batch := s.names[:min(len(s.names), sweepBatch)]
+	s.names = s.names[len(batch):]
+	for _, name := range batch {
+		path := filepath.Join(f.slotDir(s.slot), name)
+		if name == tempName || ended(path, now) {
+			_ = os.Remove(path)
+		}
+	}
+}
+
+func (s *sweep) next(f *file) {
+	if !s.started {
+		s.started, s.slot = true, rand.N(slots)
+	}
+	s.slot = (s.slot + 1) % slots
+	s.names = nil
+	dir, err := os.Open(f.slotDir(s.slot))
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	s.names, _ = dir.Readdirnames(-1)
+}
+
+func ended(path string, now moment) bool {
+	if b, err := hex.DecodeString(filepath.Base(path)); err != nil || len(b) != 32 {
+		return false
+	}
+	b, err := readPrivate(path)
+	if err != nil {
+		return false
+	}
+	e, err := decodeEntry(b)
+	if err != nil {
+		return false
+	}
+	e.follow(now)
+	return !now.wall.Before(e.end())
+}
+
+// tryLock takes a slot's lock if nobody works there; otherwise nil.
+func (f *file) tryLock(slot int) (unlock func()) {
+	select {
+	case f.turns[slot] <- struct{}{}:
+	default:
+		return nil
+	}
+	file, err := f.openLock(slot)
+	if err != nil {
+		<-f.turns[slot]
+		return nil
+	}
+	if locked, _ := flock(file, syscall.LOCK_EX); !locked {
+		f.unlock(slot, file)
+		return nil
+	}
+	return func() { f.unlock(slot, file) }
+}
