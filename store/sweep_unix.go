@@ -14,6 +14,7 @@ import (
 const (
 	sweepEvery = 8  // writes
 	sweepBatch = 16 // files: two for each write, so that what has ended never outnumbers what lives by much
+	sweepSlots = 4  // at most, when there is little in them
 )
 
 // A sweep goes round the slots, some files at a time. It begins anywhere: a process that writes twice and ends must not always look at the same.
@@ -31,26 +32,35 @@ func (f *file) sweepSome() {
 		return
 	}
 	defer s.mu.Unlock()
-	for tries := 0; len(s.names) == 0 && tries < 4; tries++ {
-		s.next(f)
+	left := sweepBatch
+	for range sweepSlots {
+		if len(s.names) == 0 {
+			s.next(f)
+		}
+		n := min(left, len(s.names))
+		if n > 0 && !f.sweepFiles(s.slot, s.names[:n]) {
+			return
+		}
+		s.names = s.names[n:]
+		left -= n
 	}
-	if len(s.names) == 0 {
-		return
-	}
-	unlock := f.tryLock(s.slot)
+}
+
+// sweepFiles reports false when somebody works in the slot.
+func (f *file) sweepFiles(slot int, names []string) bool {
+	unlock := f.tryLock(slot)
 	if unlock == nil {
-		return
+		return false
 	}
 	defer unlock()
 	now := f.now()
-	batch := s.names[:min(len(s.names), sweepBatch)]
-	s.names = s.names[len(batch):]
-	for _, name := range batch {
-		path := filepath.Join(f.slotDir(s.slot), name)
+	for _, name := range names {
+		path := filepath.Join(f.slotDir(slot), name)
 		if name == tempName || ended(path, now) {
 			_ = os.Remove(path)
 		}
 	}
+	return true
 }
 
 func (s *sweep) next(f *file) {
