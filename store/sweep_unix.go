@@ -38,19 +38,19 @@ func (f *file) sweepSome() {
 			s.next(f)
 		}
 		n := min(left, len(s.names))
-		if n > 0 && !f.sweepFiles(s.slot, s.names[:n]) {
-			return
+		if n > 0 {
+			f.sweepFiles(s.slot, s.names[:n])
 		}
 		s.names = s.names[n:]
 		left -= n
 	}
 }
 
-// sweepFiles reports false when somebody works in the slot.
-func (f *file) sweepFiles(slot int, names []string) bool {
+// sweepFiles leaves a slot where somebody works to the next round.
+func (f *file) sweepFiles(slot int, names []string) {
 	unlock := f.tryLock(slot)
 	if unlock == nil {
-		return false
+		return
 	}
 	defer unlock()
 	now := f.now()
@@ -60,7 +60,6 @@ func (f *file) sweepFiles(slot int, names []string) bool {
 			_ = os.Remove(path)
 		}
 	}
-	return true
 }
 
 func (s *sweep) next(f *file) {
