@@ -59,7 +59,7 @@ func TestDevice(t *testing.T) {
 	})
 }
 
-// TestPolling: RFC 8628 section 3.5, for both grants that wait.
+// TestPolling: T18, RFC 8628 section 3.5, for both grants that wait.
 func TestPolling(t *testing.T) {
 	busy := func(status int, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {

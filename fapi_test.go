@@ -263,7 +263,7 @@ func suiteIsContent(t *testing.T, p *hostile.Provider, c *Client) {
 	for _, r := range p.Requests("request object") {
 		_, claims := decoded(t, string(r.Body))
 		fresh("a request object", claims)
-		if claims["request"] != nil || claims["request_uri"] != nil || claims["sub"] != nil || claims["redirect_uri"] == nil || claims["nbf"] == nil {
+		if claims["request"] != nil || claims["request_uri"] != nil || claims["sub"] != nil || (claims["redirect_uri"] == nil) != (claims["response_type"] == nil) || claims["nbf"] == nil {
 			t.Errorf("a request object of %s", claims)
 		}
 	}
@@ -281,5 +281,66 @@ func TestFAPIErrorResponse(t *testing.T) {
 	p.Response = compact(hostile.BreakSignature)
 	if _, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "jwt"}); refusedBy(err) != "signature" {
 		t.Errorf("an error that nobody signed: %v", err)
+	}
+}
+
+// TestFAPICIBA: the suite's plan for clients that wait, with signed requests and bound tokens.
+func TestFAPICIBA(t *testing.T) {
+	key := newKey(t)
+	list := []fapiModule{
+		{name: "test"},
+		{name: "no-scope-in-token-endpoint-response", script: func(p *hostile.Provider) { p.TokenResponse = responseMember("scope", "") }},
+		{name: "iat-is-week-in-past", script: inBack(weekOld), check: "age"},
+		{name: "invalid-missing-authreqid", script: func(p *hostile.Provider) { p.Decision.Backchannel = responseMember("auth_req_id", "") }, check: "auth_req_id"},
+		{name: "invalid-missing-expiresin", script: func(p *hostile.Provider) { p.Decision.Backchannel = responseMember("expires_in", "") }, check: "expires_in"},
+		{name: "respects-interval", script: func(p *hostile.Provider) { p.Decision.Interval = 31 }},
+		{name: "slow-down", script: func(p *hostile.Provider) { p.Decision.Answers = []string{"authorization_pending", "slow_down", ""} }},
+	}
+	for _, m := range idTokenModules(t, "", inBack) {
+		if !strings.Contains(m.name, "nonce") && !strings.HasPrefix(m.name, "token-endpoint") { // CIBA has no nonce
+			list = append(list, m)
+		}
+	}
+	for _, m := range list {
+		t.Run("fapi-ciba-id1-client-"+m.name, func(t *testing.T) {
+			tune := []func(*Config){func(cfg *Config) {
+				cfg.Auth, cfg.RequestObject, cfg.DPoP = PrivateKeyJWT(key, "k1"), &RequestObject{Key: key, KeyID: "k1"}, DPoPKey(key)
+			}}
+			if m.tune != nil {
+				tune = append(tune, m.tune)
+			}
+			inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+				if m.script != nil {
+					m.script(p)
+				}
+				tokens, err := c.Tokens(t.Context(), CIBA{LoginHint: "alice", Scope: []string{"openid", "accounts"}})
+				if got := refusedBy(err); got != m.check || m.check == "" && err != nil {
+					t.Fatalf("refused by %q (%v), want %q", got, err, m.check)
+				}
+				suiteIsContent(t, p, c)
+				if err != nil {
+					if n := p.Count("resource"); n != 0 || tokens != nil {
+						t.Errorf("%d requests with a token after a refusal, and %v", n, tokens)
+					}
+					return
+				}
+				r, _ := http.NewRequestWithContext(t.Context(), "GET", p.URL("resource"), nil)
+				res, err := c.Do(r, tokens)
+				if err != nil || res.StatusCode != 200 {
+					t.Fatalf("the accounts endpoint: %v, %v", res, err)
+				}
+				res.Body.Close()
+			}, tune...)
+		})
+	}
+	for name, code := range map[string]Code{"invalid-request": ErrInvalidRequest, "invalid-access-denied": ErrAccessDenied, "invalid-expired-token": ErrExpiredToken} {
+		t.Run("fapi-ciba-id1-client-"+name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+				p.Decision.Answers = []string{"authorization_pending", "authorization_pending", string(code)}
+				if _, err := c.Tokens(t.Context(), CIBA{LoginHint: "alice"}); !errors.Is(err, code) || p.Count("token") != 3 {
+					t.Errorf("after %d questions: %v", p.Count("token"), err)
+				}
+			})
+		})
 	}
 }

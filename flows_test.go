@@ -145,13 +145,63 @@ func TestEncryptedDocuments(t *testing.T) {
 	}
 }
 
-// TestEncryptedNothingSigned: who knows the public key can encrypt; only a signature says who did.
+// TestEncryptedNothingSigned: I51, who knows the public key can encrypt; only a signature says who did. Whatever lies inside, in each document.
 func TestEncryptedNothingSigned(t *testing.T) {
-	p := hostile.New(t)
-	p.Encrypt = func(jws string) string { return wrap(`{"sub":"alice-sub"}`) }
-	c := newTestClient(t, p, func(cfg *Config) { cfg.Decrypter = wrapped{} })
-	if _, err := logIn(t, c, p); refusedBy(err) != "compact" {
-		t.Error(err)
+	for document, script := range map[string]struct {
+		tune  func(*hostile.Provider)
+		ask   AuthorizationRequest
+		check string // where a callback cannot even find its login
+	}{
+		"ID Token":               {func(*hostile.Provider) {}, AuthorizationRequest{}, "compact"},
+		"front-channel ID Token": {func(*hostile.Provider) {}, AuthorizationRequest{ResponseType: "code id_token"}, "compact"},
+		"authorization response": {func(*hostile.Provider) {}, AuthorizationRequest{ResponseMode: "jwt"}, "response"},
+		"UserInfo":               {func(p *hostile.Provider) { p.UserInfoJWT = func(*hostile.Token) {} }, AuthorizationRequest{}, "compact"},
+		"introspection response": {func(p *hostile.Provider) { p.IntrospectionJWT = func(*hostile.Token) {} }, AuthorizationRequest{}, "compact"},
+	} {
+		for name, row := range map[string]struct {
+			inside func(jws string) string
+			check  string // empty: that of the document
+		}{
+			"bare claims": {func(string) string { return `{"sub":"alice-sub"}` }, ""},
+			"nothing":     {func(string) string { return "" }, ""},
+			"another JWE": {wrap, ""},
+			"two parts":   {hostile.DropPart, ""},
+			"an unsigned token": {func(jws string) string {
+				part := strings.Split(jws, ".")
+				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + part[1] + "."
+			}, "alg"},
+			"a signature that was cut off": {hostile.DropSignature, "signature"},
+		} {
+			t.Run(document+"/"+name, func(t *testing.T) {
+				p := hostile.New(t)
+				script.tune(p)
+				inside := row.inside
+				p.Encrypt = func(jws string) string { return wrap(inside(jws)) }
+				if document == "UserInfo" || document == "introspection response" { // what comes before it is as it should be
+					login := p.Encrypt
+					p.Encrypt = nil
+					p.TokenResponse = func(map[string]any) { p.Encrypt = login }
+				}
+				c := newTestClient(t, p, func(cfg *Config) { cfg.Decrypter = wrapped{} })
+				ask := script.ask
+				ask.Scope = []string{"openid"}
+				tokens, err := play(t, c, p, ask)
+				switch {
+				case document == "UserInfo" && err == nil:
+					_, err = c.UserInfo(t.Context(), tokens)
+				case document == "introspection response" && err == nil:
+					_, err = c.Introspect(t.Context(), tokens.AccessToken)
+				}
+				check := row.check
+				if check == "" {
+					check = script.check
+				}
+				var v *VerificationError
+				if !errors.As(err, &v) || v.Check != check || v.Document != document {
+					t.Errorf("refused by %v, want %s: %s", err, document, check)
+				}
+			})
+		}
 	}
 }
 
@@ -301,7 +351,7 @@ func TestDPoPDowngrade(t *testing.T) {
 	}
 }
 
-// TestNonceRetries: one retry and no more, with an assertion and a proof of its own, and the code is not burnt.
+// TestNonceRetries: P14, one retry and no more, with an assertion and a proof of its own, and the code is not burnt.
 func TestNonceRetries(t *testing.T) {
 	for name, row := range map[string]struct {
 		dpop     hostile.DPoP

@@ -67,13 +67,13 @@ var introspectionLies = []struct {
 	lie   func(map[string]any)
 	check string
 }{
-	{"active missing", responseMember("active", ""), "active"},
-	{"active a word", responseMember("active", `"true"`), "active"},
+	{"N02 active missing", responseMember("active", ""), "active"},
+	{"N01 active a word", responseMember("active", `"true"`), "active"},
 	{"active null", responseMember("active", "null"), "active"},
 	{"active 1", responseMember("active", "1"), "active"},
 	{"iss another", responseMember("iss", `"https://evil.example"`), "iss"},
 	{"iss a number", responseMember("iss", "1"), "iss"},
-	{"exp in the past", responseMember("exp", "1000000000"), "exp"},
+	{"N03 exp in the past", responseMember("exp", "1000000000"), "exp"},
 	{"exp a word", responseMember("exp", `"tomorrow"`), "exp"},
 	{"nbf in the future", responseMember("nbf", "9999999999"), "nbf"},
 	{"nbf an object", responseMember("nbf", "{}"), "nbf"},
@@ -99,10 +99,10 @@ var introspectionJWTLies = []struct {
 }{
 	{"a bad signature", func(tok *hostile.Token) { tok.Compact = hostile.BreakSignature }, "signature"},
 	{"alg none", func(tok *hostile.Token) { tok.Header["alg"] = "none"; tok.Compact = hostile.DropSignature }, "alg"},
-	{"an ID Token's type", func(tok *hostile.Token) { tok.Header["typ"] = "JWT" }, "typ"},
+	{"N05 an ID Token's type", func(tok *hostile.Token) { tok.Header["typ"] = "JWT" }, "typ"},
 	{"an access token's type", func(tok *hostile.Token) { tok.Header["typ"] = "at+jwt" }, "typ"},
 	{"no type", func(tok *hostile.Token) { delete(tok.Header, "typ") }, "typ"},
-	{"iss another", func(tok *hostile.Token) { tok.Claims["iss"] = "https://evil.example" }, "iss"},
+	{"N05 iss another", func(tok *hostile.Token) { tok.Claims["iss"] = "https://evil.example" }, "iss"},
 	{"iss missing", func(tok *hostile.Token) { delete(tok.Claims, "iss") }, "iss"},
 	{"aud another", func(tok *hostile.Token) { tok.Claims["aud"] = "other" }, "aud"},
 	{"aud missing", func(tok *hostile.Token) { delete(tok.Claims, "aud") }, "aud"},
@@ -147,6 +147,7 @@ func TestIntrospectionLies(t *testing.T) {
 	}
 }
 
+// TestIntrospectTroubles: N06, an unsigned answer where a signed one is required, and what is no answer.
 func TestIntrospectTroubles(t *testing.T) {
 	p := hostile.New(t)
 	c := newTestClient(t, p, func(cfg *Config) { cfg.IntrospectionSigningAlgs = []string{"ES256"} })
@@ -178,6 +179,24 @@ func TestIntrospectTroubles(t *testing.T) {
 	} {
 		p.Serve("introspection", l.serve)
 		if got, err := c.Introspect(t.Context(), token); got != nil || err == nil || !l.want(err) || strings.Contains(err.Error(), hostile.Canary) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// TestInactiveSaysNothing: N08, what stands beside "active": false is nobody's business.
+func TestInactiveSaysNothing(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Introspection = func(m map[string]any) { m["active"], m["sub"], m["username"] = false, hostile.Canary, hostile.Canary }
+	for name, sign := range map[string]func(*hostile.Token){"JSON": nil, "JWT": func(*hostile.Token) {}} {
+		p.IntrospectionJWT = sign
+		got, err := c.Introspect(t.Context(), tokens.AccessToken)
+		if got != nil || !errors.Is(err, ErrInactive) || strings.Contains(err.Error(), hostile.Canary) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}

@@ -62,7 +62,7 @@ func logInAndOut(t *testing.T, c *Client) {
 	}
 }
 
-// TestMemoryIsFlat: what a client keeps does not grow with the users it has seen. One comes every ten seconds, for two days.
+// TestMemoryIsFlat: S09, what a client keeps does not grow with the users it has seen. One comes every ten seconds, for two days.
 func TestMemoryIsFlat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, err := New(Config{Issuer: forgetfulIssuer, ClientID: "client", Auth: None(), RedirectURI: "https://app.example/cb",

@@ -229,14 +229,14 @@ func withHeader(compact, header string) string {
 	return strings.Join(p, ".")
 }
 
-// TestRefusedBeforeAnyWork: the header alone is enough to say no.
+// TestRefusedBeforeAnyWork: I52 and I53, the header alone is enough to say no.
 func TestRefusedBeforeAnyWork(t *testing.T) {
 	good := must(Encrypt("RSA-OAEP-256", "A256GCM").Encrypt(t.Context(), []byte(payload), set(rsaKey().Public(), nil)))
 	n := 0
 	d := Keys(decrypts{hsm{rsaKey()}, &n}).Encodings("A256GCM", "A128CBC-HS256")
 	for name, row := range map[string]struct{ compact, says string }{
-		"RSA1_5":                 {withHeader(good, `{"alg":"RSA1_5","enc":"A256GCM"}`), "alg"},
-		"a password":             {withHeader(good, `{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":2147483647,"p2s":"AAAA"}`), "alg"},
+		"I53 RSA1_5":             {withHeader(good, `{"alg":"RSA1_5","enc":"A256GCM"}`), "alg"},
+		"I52 a password":         {withHeader(good, `{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":2147483647,"p2s":"AAAA"}`), "alg"},
 		"a shared key":           {withHeader(good, `{"alg":"dir","enc":"A256GCM"}`), "alg"},
 		"A256KW":                 {withHeader(good, `{"alg":"A256KW","enc":"A256GCM"}`), "alg"},
 		"A256GCMKW":              {withHeader(good, `{"alg":"A256GCMKW","enc":"A256GCM"}`), "alg"},
@@ -246,7 +246,7 @@ func TestRefusedBeforeAnyWork(t *testing.T) {
 		"alg a number":           {withHeader(good, `{"alg":1,"enc":"A256GCM"}`), "alg"},
 		"no enc":                 {withHeader(good, `{"alg":"RSA-OAEP-256"}`), "enc"},
 		"an enc not allowed":     {withHeader(good, `{"alg":"RSA-OAEP-256","enc":"A128GCM"}`), "enc"},
-		"compression":            {withHeader(good, `{"alg":"RSA-OAEP-256","enc":"A256GCM","zip":"DEF"}`), "zip"},
+		"I52 compression":        {withHeader(good, `{"alg":"RSA-OAEP-256","enc":"A256GCM","zip":"DEF"}`), "zip"},
 		"an extension":           {withHeader(good, `{"alg":"RSA-OAEP-256","enc":"A256GCM","crit":["x"]}`), "extension"},
 		"alg twice":              {withHeader(good, `{"alg":"RSA-OAEP-256","enc":"A256GCM","alg":"RSA-OAEP-256"}`), "duplicate"},
 		"an array":               {withHeader(good, `[]`), "object"},
@@ -279,7 +279,7 @@ func nonCanonical(compact string) string {
 	return compact[:last] + string(alphabet[strings.IndexByte(alphabet, compact[last])^1])
 }
 
-// TestOneError: past the header every failure is the same, so that nobody learns which step it was.
+// TestOneError: I53 and I54, past the header every failure is the same, so that nobody learns which step it was.
 func TestOneError(t *testing.T) {
 	flip := func(compact string, part int) string {
 		p := parts(compact)
@@ -315,7 +315,7 @@ func TestOneError(t *testing.T) {
 			lies["a short epk"] = withHeader(good, strings.Replace(raw, h.EPK["x"], encode(x[1:]), 1))
 			lies["zero as epk"] = withHeader(good, strings.Replace(raw, h.EPK["x"], encode(make([]byte, len(x))), 1))
 			if y := h.EPK["y"]; y != "" {
-				lies["a point beside the curve"] = withHeader(good, strings.Replace(raw, y, encode(append([]byte{must(decode(y))[0] ^ 1}, must(decode(y))[1:]...)), 1))
+				lies["I54 a point beside the curve"] = withHeader(good, strings.Replace(raw, y, encode(append([]byte{must(decode(y))[0] ^ 1}, must(decode(y))[1:]...)), 1))
 				lies["no y"] = withHeader(good, strings.Replace(raw, fmt.Sprintf(`,"y":%q`, y), "", 1))
 			}
 		} else {
