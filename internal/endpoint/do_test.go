@@ -101,6 +101,14 @@ func TestRequestOnTheWire(t *testing.T) {
 	if len(r.Header) != 1 {
 		t.Errorf("the caller's header was modified: %v", r.Header)
 	}
+	for _, l := range []struct{ method, body, contentType string }{{"POST", "{}", "application/json"}, {"PUT", "{}", "application/json"}, {"DELETE", "", ""}} {
+		if _, err := c.Do(t.Context(), &Request{Method: l.method, URL: u, Body: l.body, JSON: true}); err != nil {
+			t.Fatal(err)
+		}
+		if got.Method != l.method || form != l.body || got.Header.Get("Content-Type") != l.contentType || got.Header.Get("Accept") != "" {
+			t.Errorf("sent %s %q as %q", got.Method, form, got.Header.Get("Content-Type"))
+		}
+	}
 }
 
 func TestAnswersThatAreRefused(t *testing.T) {
@@ -223,7 +231,8 @@ func TestRequestsThatAreNotMade(t *testing.T) {
 		r    *Request
 		want string
 	}{
-		{"PUT", t.Context(), client(t), &Request{Method: "PUT", URL: u}, "GET or POST"},
+		{"PATCH", t.Context(), client(t), &Request{Method: "PATCH", URL: u}, "GET, POST, PUT or DELETE"},
+		{"DELETE with a body", t.Context(), client(t), &Request{Method: "DELETE", URL: u, Body: "{}"}, "DELETE without a body"},
 		{"GET with a body", t.Context(), client(t), &Request{Method: "GET", URL: u, Body: "a=" + canary}, "without a body"},
 		{"no URL", t.Context(), client(t), &Request{Method: "GET"}, "a URL"},
 		{"http to another host", t.Context(), client(t), &Request{Method: "GET", URL: plain}, "loopback"},

@@ -4,8 +4,8 @@
 // An exchange goes to https only, follows no redirect, carries no cookie, has
 // a deadline that covers the body, reads at most [MaxBody] bytes after
 // inflation, believes an answer only under a media type it asked for, and
-// sends a POST exactly once. Its errors never contain a body, a URL's query
-// or a header of the request.
+// sends what changes something exactly once. Its errors never contain a body, a
+// URL's query or a header of the request.
 package endpoint
 
 import (
@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -34,10 +35,11 @@ type Client struct {
 
 // Request is one exchange to make.
 type Request struct {
-	Method string      // GET or POST
+	Method string      // GET, POST, PUT or DELETE
 	URL    *url.URL    // from ParseURL
 	Header http.Header // further headers, under canonical names; not modified
-	Body   string      // form-encoded, POST only
+	Body   string      // of a POST or a PUT
+	JSON   bool        // what Body is: a form if false
 
 	// Accept lists the media types that a 2xx answer may have; they become the
 	// Accept header in this order. When it is empty nothing of a 2xx body is
@@ -61,7 +63,7 @@ type Response struct {
 
 // Error says why there is no usable answer.
 type Error struct {
-	Sent          bool // request bytes may have left: the outcome of a POST is unknown
+	Sent          bool // request bytes may have left: the outcome of all but a GET is unknown
 	Status        int  // of the answer, zero when there was none
 	Expected, Got string
 	Err           error
@@ -84,7 +86,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // Do sends r once and reads the answer. Every error is an [*Error].
 //
 // A GET may be sent again by the transport when a kept-open connection turns
-// out to be dead; a POST never is.
+// out to be dead; what has a body never is, and a DELETE only if nothing of it
+// was written.
 func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	if err := c.check(ctx, r); err != nil {
 		return nil, err
@@ -130,15 +133,17 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	return nil, e
 }
 
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
+
 // check refuses what must not be sent at all.
 func (c *Client) check(ctx context.Context, r *Request) error {
 	switch {
 	case c.Transport == nil:
 		return &Error{Expected: "a transport", Got: "none"}
-	case r.Method != http.MethodGet && r.Method != http.MethodPost:
-		return &Error{Expected: "GET or POST", Got: fmt.Sprintf("method %q", r.Method)}
-	case r.Method == http.MethodGet && r.Body != "":
-		return &Error{Expected: "GET without a body", Got: "a body"}
+	case !slices.Contains(methods, r.Method):
+		return &Error{Expected: "GET, POST, PUT or DELETE", Got: fmt.Sprintf("method %q", r.Method)}
+	case r.Body != "" && (r.Method == http.MethodGet || r.Method == http.MethodDelete):
+		return &Error{Expected: r.Method + " without a body", Got: "a body"}
 	case r.URL == nil:
 		return &Error{Expected: "a URL", Got: "none"}
 	}

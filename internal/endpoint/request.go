@@ -10,9 +10,12 @@ import (
 	"sync/atomic"
 )
 
-// formType is shared by all requests; round trippers must not modify a
-// request, http.RoundTripper says.
-var formType = []string{"application/x-www-form-urlencoded"}
+// These are shared by all requests; round trippers must not modify a request,
+// http.RoundTripper says.
+var (
+	formType = []string{"application/x-www-form-urlencoded"}
+	jsonType = []string{"application/json"}
+)
 
 // request builds r by hand: http.NewRequest would parse the URL again, and
 // would set GetBody, which lets the transport send the body a second time.
@@ -35,6 +38,9 @@ func (c *Client) request(ctx context.Context, r *Request) (*http.Request, *onceB
 	var body *onceBody
 	if r.Body != "" {
 		h["Content-Type"] = formType
+		if r.JSON {
+			h["Content-Type"] = jsonType
+		}
 		body = &onceBody{text: r.Body, confirm: r.Confirm}
 		req.Body, req.ContentLength = body, int64(len(r.Body))
 	}
@@ -44,7 +50,7 @@ func (c *Client) request(ctx context.Context, r *Request) (*http.Request, *onceB
 	return req.WithContext(ctx), body
 }
 
-// onceBody is a request body that knows whether it was asked for. A POST whose
+// onceBody is a request body that knows whether it was asked for. A request whose
 // body was not cannot have taken effect: its Content-Length is not met.
 type onceBody struct {
 	text    string

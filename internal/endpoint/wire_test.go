@@ -45,7 +45,7 @@ func raw(t *testing.T, script func(conn net.Conn, request int)) (*url.URL, *atom
 					if _, err := io.Copy(io.Discard, r.Body); err != nil {
 						return
 					}
-					if r.Method == http.MethodPost {
+					if r.Method != http.MethodGet {
 						posts.Add(1)
 					}
 					script(conn, n)
@@ -59,8 +59,8 @@ func raw(t *testing.T, script func(conn net.Conn, request int)) (*url.URL, *atom
 
 const okJSON = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
-// However a kept-open connection dies, a POST that was sent is not sent again.
-func TestPostIsSentOnce(t *testing.T) {
+// However a kept-open connection dies, what was sent to change something is not sent again.
+func TestChangesAreSentOnce(t *testing.T) {
 	for _, row := range []struct{ death, second string }{
 		{"closed without a word", ""},
 		{"half a status line", "HTTP/1."},
@@ -73,29 +73,36 @@ func TestPostIsSentOnce(t *testing.T) {
 		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: " + canary + "\r\n\r\n"},
 		{"128 KiB of headers", strings.Replace(okJSON, "\r\n", "\r\nX: "+strings.Repeat("x", 128<<10)+"\r\n", 1)},
 	} {
-		t.Run(row.death, func(t *testing.T) {
-			u, posts := raw(t, func(conn net.Conn, n int) {
-				if n == 0 {
-					io.WriteString(conn, okJSON)
-					return
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+			t.Run(method+"/"+row.death, func(t *testing.T) {
+				u, arrived := raw(t, func(conn net.Conn, n int) {
+					if n == 0 {
+						io.WriteString(conn, okJSON)
+						return
+					}
+					io.WriteString(conn, row.second)
+					conn.Close()
+				})
+				c := client(t)
+				if _, err := c.Do(t.Context(), post(u)); err != nil {
+					t.Fatal(err)
 				}
-				io.WriteString(conn, row.second)
-				conn.Close()
+				r := post(u)
+				r.Method = method
+				if method == http.MethodDelete {
+					r.Body = ""
+				} else {
+					r.Header.Set("Idempotency-Key", "net/http would take this as leave to resend")
+				}
+				resp, err := c.Do(t.Context(), r)
+				if e := refused(t, resp, err); !e.Sent {
+					t.Errorf("%v: said to be unsent", e)
+				}
+				if n := arrived.Load(); n != 2 {
+					t.Errorf("%d requests arrived, want 2", n)
+				}
 			})
-			c := client(t)
-			if _, err := c.Do(t.Context(), post(u)); err != nil {
-				t.Fatal(err)
-			}
-			r := post(u)
-			r.Header.Set("Idempotency-Key", "net/http would take this as leave to resend")
-			resp, err := c.Do(t.Context(), r)
-			if e := refused(t, resp, err); !e.Sent {
-				t.Errorf("%v: said to be unsent", e)
-			}
-			if n := posts.Load(); n != 2 {
-				t.Errorf("%d POSTs arrived, want 2", n)
-			}
-		})
+		}
 	}
 }
 
