@@ -23,6 +23,7 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		"backchannel_authentication_endpoint":              p.URL("backchannel_authentication"),
 		"introspection_endpoint":                           p.URL("introspection"),
 		"revocation_endpoint":                              p.URL("revocation"),
+		"registration_endpoint":                            p.URL("registration"),
 		"introspection_signing_alg_values_supported":       []any{s.Alg},
 		"authorization_signing_alg_values_supported":       []any{s.Alg},
 		"userinfo_signing_alg_values_supported":            []any{s.Alg},
@@ -42,7 +43,7 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	if s.Aliases {
 		aliases := map[string]any{}
 		for _, name := range []string{"authorization", "token", "userinfo", "end_session", "pushed_authorization_request",
-			"device_authorization", "backchannel_authentication", "introspection", "revocation"} {
+			"device_authorization", "backchannel_authentication", "introspection", "revocation", "registration"} {
 			aliases[name+"_endpoint"] = p.URL("mtls/" + name)
 		}
 		aliases["jwks_uri"] = p.URL("mtls/jwks")

@@ -72,6 +72,8 @@ type Script struct {
 	DPoP DPoP
 	// Decision is what a device flow or a backchannel authentication meets.
 	Decision Decision
+	// Registration says how clients register themselves.
+	Registration Registration
 	// Aliases offers mtls_endpoint_aliases, at the paths with /mtls in front.
 	Aliases bool
 }
@@ -101,6 +103,8 @@ type Provider struct {
 	proofs      []Proof
 	decisions   map[string]*decision
 	pings       []Ping
+
+	registrations map[string]*registered
 }
 
 // TB is what a provider needs of a *testing.T; examples, which get none, bring
@@ -162,6 +166,8 @@ func start(t TB, l net.Listener, addr string, dial func(context.Context) (net.Co
 		pushed:      map[string]url.Values{},
 		nonces:      map[string]string{},
 		decisions:   map[string]*decision{},
+
+		registrations: map[string]*registered{},
 	}
 	for _, opt := range opts {
 		opt(p)
@@ -266,6 +272,10 @@ func (p *Provider) Honest(endpoint string) http.HandlerFunc {
 		return p.serveIntrospection
 	case "revocation":
 		return p.serveRevocation
+	case "registration":
+		return p.serveRegistration
+	case "client_configuration":
+		return p.serveConfiguration
 	case "resource":
 		return p.serveResource
 	}
@@ -278,7 +288,7 @@ func (p *Provider) extras() []string {
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool {
 		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "pushed_authorization_request",
-			"device_authorization", "backchannel_authentication", "introspection", "revocation", "resource"}, name)
+			"device_authorization", "backchannel_authentication", "introspection", "revocation", "registration", "client_configuration", "resource"}, name)
 	})
 }
 
@@ -318,7 +328,11 @@ func (p *Provider) endpoint(path string) string {
 		return "discovery"
 	}
 	if name, ok := strings.CutPrefix(path, "/t/"); ok {
-		return strings.TrimPrefix(name, "mtls/")
+		name = strings.TrimPrefix(name, "mtls/")
+		if strings.HasPrefix(name, "client_configuration/") { // one for each client
+			return "client_configuration"
+		}
+		return name
 	}
 	return path
 }
