@@ -289,6 +289,34 @@ func TestCertificationLogout(t *testing.T) {
 	}
 }
 
+// TestCertificationRegistration: oidcc-client-test-dynamic-registration, and the login that shows that it was of use.
+func TestCertificationRegistration(t *testing.T) {
+	p := conformanceSuite(t)
+	cfg := unregistered(p)
+	made, err := Register(t.Context(), cfg, ClientMetadata{RedirectURIs: []string{p.RedirectURI}, GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"},
+		ClientName: "Shop", Contacts: []string{"admin@app.example"}, TokenEndpointAuthMethod: "client_secret_basic"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg, err = made.Config(cfg); err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := logIn(t, c, p); err != nil {
+		t.Fatal(err)
+	}
+	var calls []string
+	for _, r := range p.Requests("") {
+		calls = append(calls, r.Endpoint)
+	}
+	if got, want := strings.Join(calls, " "), "discovery registration "+toLogin; got != want {
+		t.Errorf("the suite sees %s, want %s", got, want)
+	}
+}
+
 // follow plays the browser that is sent to the provider and back.
 func follow(t *testing.T, p *hostile.Provider, rawURL string) *http.Request {
 	t.Helper()

@@ -12,7 +12,8 @@ type check[D document] struct {
 	says       func(D) (expected, got string) // asked when the check failed, or when somebody listens
 }
 
-// tables are all rows there are, by what they judge. They are never changed; a test gives one client a copy that lacks a row.
+// tables are the rows of every client, by what they judge; those of registrations lie with the registrar, so that nobody else links them. They
+// are never changed; a test gives one client a copy that lacks a row.
 type tables struct {
 	metadata           []check[*metadataDocument]
 	request            []check[*requestSupport]

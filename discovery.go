@@ -49,6 +49,7 @@ const (
 	backchannelEndpoint
 	introspectionEndpoint
 	revocationEndpoint
+	registrationEndpoint
 )
 
 // usedEndpoints are the addresses this package sends requests or browsers to. With a certificate the direct ones may lie elsewhere: a
@@ -70,6 +71,7 @@ var usedEndpoints = [...]struct {
 		func(m *ServerMetadata) string { return m.BackchannelAuthenticationEndpoint }},
 	introspectionEndpoint: {"introspection", "introspection_endpoint", true, func(m *ServerMetadata) string { return m.IntrospectionEndpoint }},
 	revocationEndpoint:    {"revocation", "revocation_endpoint", true, func(m *ServerMetadata) string { return m.RevocationEndpoint }},
+	registrationEndpoint:  {"registration", "registration_endpoint", true, func(m *ServerMetadata) string { return m.RegistrationEndpoint }},
 }
 
 // address is where this client reaches an endpoint.

@@ -18,6 +18,9 @@
 //
 // To ask the server about a token: [Client.Introspect]. To have it forgotten: [Client.Revoke].
 //
+// To register a client that no administrator has registered: [Register], then [Registration.Config]; to manage it, [Registration.Read],
+// [Registration.Update] and [Registration.Delete].
+//
 // To verify an ID Token that came on another way: [Client.VerifyIDToken].
 //
 // # What is always done
@@ -30,7 +33,8 @@
 // # Errors
 //
 // A *[ResponseError] says that they refused, a *[VerificationError] that we refused, an *[ExchangeError] that no usable answer came, a
-// *[ConfigError] that the configuration is wrong. Codes compare with errors.Is:
+// *[ConfigError] that the configuration is wrong, a *[RegistrationError] that a client was registered in spite of the error in it. Codes
+// compare with errors.Is:
 //
 //	if errors.Is(err, openid.ErrAccessDenied) { … }
 //

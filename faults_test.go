@@ -19,10 +19,12 @@ import (
 type faultyCall struct {
 	name     string
 	endpoint string
-	post     bool
+	post     bool // what is asked changes something: it must arrive once
 	loggedIn bool // the endpoint is asked after a login
 	status   bool // the answer's status says it all
-	call     func(context.Context, *hostile.Provider, *Client, *Tokens) error
+	// moved, where no metadata names the endpoint, has it lie elsewhere.
+	moved func(p *hostile.Provider, url string)
+	call  func(context.Context, *hostile.Provider, *Client, *Tokens) error
 }
 
 var faultyCalls = []faultyCall{
@@ -55,11 +57,45 @@ var faultyCalls = []faultyCall{
 	{name: "revocation", endpoint: "revocation", post: true, loggedIn: true, status: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 		return c.Revoke(ctx, NewSecret(hostile.Canary+"-of nobody"))
 	}},
+	{name: "registration", endpoint: "registration", post: true, call: func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
+		_, err := Register(ctx, registrarConfig(p, c), web(p))
+		return err
+	}},
+	{name: "registration read", endpoint: "client_configuration", moved: registeredAt, call: managed(func(ctx context.Context, cfg Config, r *Registration) error {
+		_, err := r.Read(ctx, cfg)
+		return err
+	})},
+	{name: "registration changed", endpoint: "client_configuration", post: true, moved: registeredAt, call: managed(func(ctx context.Context, cfg Config, r *Registration) error {
+		_, err := r.Update(ctx, cfg, r.Metadata)
+		return err
+	})},
 	{name: "userinfo", endpoint: "userinfo", loggedIn: true,
 		call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 			_, err := c.UserInfo(ctx, t)
 			return err
 		}},
+}
+
+func registrarConfig(p *hostile.Provider, c *Client) Config {
+	cfg := unregistered(p)
+	cfg.Trace = c.cfg.Trace
+	return cfg
+}
+
+// managed registers a client first, whatever becomes of the caller's patience.
+func managed(call func(context.Context, Config, *Registration) error) func(context.Context, *hostile.Provider, *Client, *Tokens) error {
+	return func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
+		cfg := registrarConfig(p, c)
+		r, err := Register(context.WithoutCancel(ctx), cfg, web(p))
+		if err != nil {
+			return err
+		}
+		return call(ctx, cfg, r)
+	}
+}
+
+func registeredAt(p *hostile.Provider, url string) {
+	p.Registration.Lie = func(m map[string]any) { m["registration_client_uri"] = url }
 }
 
 func newLogin(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
@@ -245,7 +281,9 @@ func TestOutOfReach(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					p, _, tokens := f.start(t)
 					elsewhere := func(*Config) {}
-					if f.endpoint == "discovery" {
+					if f.moved != nil {
+						f.moved(p, origin+"/x")
+					} else if f.endpoint == "discovery" {
 						elsewhere = func(cfg *Config) { cfg.DiscoveryURL = origin + "/metadata" }
 					} else {
 						member := f.endpoint + "_endpoint"

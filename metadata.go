@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/openid-client/openid/internal/strict"
 )
@@ -58,10 +60,53 @@ type ServerMetadata struct {
 	Extra map[string]json.RawMessage
 }
 
-// member binds a registered name to its field: *string, *[]string, *bool or *map[string]string.
+// member binds a registered name to its field: *string, *[]string, *words, *bool, *map[string]string, *json.RawMessage, **time.Duration or
+// *Secret.
 type member struct {
 	name  string
 	field any
+}
+
+// words are a list that is written as one string, with spaces between (RFC 6749 section 3.3).
+type words []string
+
+// take reads the value of a member. Where it is of another kind, it says what was expected.
+func (m member) take(v strict.Value) (expected string) {
+	var ok bool
+	switch field := m.field.(type) {
+	case *string:
+		*field, ok = v.Text()
+		expected = "a string"
+	case *[]string:
+		*field, ok = v.Texts()
+		expected = "an array of strings"
+	case *words:
+		var s string
+		s, ok = v.Text()
+		*field, expected = strings.Fields(s), "a string"
+	case *bool:
+		*field, ok = v.Bool()
+		expected = "true or false"
+	case *map[string]string:
+		*field, ok = textMembers(v)
+		expected = "an object of strings"
+	case *json.RawMessage:
+		*field, ok = json.RawMessage(slices.Clone(v)), v.Kind() == '{'
+		expected = "an object"
+	case **time.Duration:
+		n, whole := v.Integer()
+		d := time.Duration(n) * time.Second
+		*field, ok = &d, whole && n >= 0 && n <= maxExpiresIn
+		expected = "a number of seconds"
+	case *Secret:
+		var s string
+		s, ok = v.Text()
+		*field, expected = NewSecret(s), "a string"
+	}
+	if ok {
+		return ""
+	}
+	return expected
 }
 
 func (m *ServerMetadata) members() []member {
@@ -127,24 +172,8 @@ func ParseServerMetadata(doc []byte) (*ServerMetadata, error) {
 		if v.Kind() == 'n' {
 			return nil
 		}
-		var ok bool
-		var want string
-		switch field := members[i].field.(type) {
-		case *string:
-			*field, ok = v.Text()
-			want = "a string"
-		case *[]string:
-			*field, ok = v.Texts()
-			want = "an array of strings"
-		case *bool:
-			*field, ok = v.Bool()
-			want = "true or false"
-		case *map[string]string:
-			*field, ok = textMembers(v)
-			want = "an object of strings"
-		}
-		if !ok {
-			return fmt.Errorf("member %s is not %s", name, want)
+		if expected := members[i].take(v); expected != "" {
+			return fmt.Errorf("member %s is not %s", name, expected)
 		}
 		return nil
 	})

@@ -223,7 +223,7 @@ func statusError(name string, res *endpoint.Response, sent func() []string) erro
 		return e
 	}
 	expected := "status 200"
-	if name == usedEndpoints[parEndpoint].name {
+	if name == usedEndpoints[parEndpoint].name || name == usedEndpoints[registrationEndpoint].name {
 		expected = "status 201"
 	}
 	return &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: expected, Got: strconv.Itoa(res.Status), RetryAfter: retryAfter(res.Header)}

@@ -81,6 +81,7 @@ const configuration = (issuer, { mtls, features } = {}) => ({
     jwtUserinfo: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
     registration: { enabled: true },
+    registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
     requestObjects: { enabled: true },
     resourceIndicators: {
       enabled: true,
