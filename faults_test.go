@@ -94,6 +94,18 @@ func managed(call func(context.Context, Config, *Registration) error) func(conte
 	}
 }
 
+func registrationMember(p *hostile.Provider, lie func(map[string]any)) { p.Registration.Lie = lie }
+
+// managedMember lies after an honest registration.
+func managedMember(p *hostile.Provider, lie func(map[string]any)) {
+	answers := 0
+	p.Registration.Lie = func(m map[string]any) {
+		if answers++; answers > 1 {
+			lie(m)
+		}
+	}
+}
+
 func registeredAt(p *hostile.Provider, url string) {
 	p.Registration.Lie = func(m map[string]any) { m["registration_client_uri"] = url }
 }
@@ -420,6 +432,30 @@ func TestMistypedMembers(t *testing.T) {
 		{"introspection", "nbf", "missing null number", introspectionMember},
 		{"introspection", "cnf", "missing null object", introspectionMember},
 		{"introspection", "authorization_details", "missing null array", introspectionMember},
+		{"registration", "client_id", "text", registrationMember},
+		{"registration", "client_secret", "text", registrationMember},
+		{"registration", "client_secret_expires_at", "", registrationMember}, // 1 is long ago
+		{"registration", "client_id_issued_at", "missing null number", registrationMember},
+		{"registration", "registration_access_token", "text", registrationMember},
+		{"registration", "registration_client_uri", "", registrationMember},
+		{"registration", "redirect_uris", "missing null", registrationMember},
+		{"registration", "token_endpoint_auth_method", "missing null empty", registrationMember},
+		{"registration", "grant_types", "missing null array", registrationMember},
+		{"registration", "client_name", "missing null text empty", registrationMember},
+		{"registration", "scope", "missing null text empty", registrationMember},
+		{"registration", "jwks", "missing null object", registrationMember},
+		{"registration", "jwks_uri", "missing null empty", registrationMember},
+		{"registration", "default_max_age", "missing null number", registrationMember},
+		{"registration", "require_auth_time", "missing null true", registrationMember},
+		{"registration", "id_token_signed_response_alg", "missing null empty", registrationMember},
+		{"registration", "software_statement", "missing null empty", registrationMember},
+		{"registration", "something_else", "missing null number text empty true array object", registrationMember},
+		{"registration read", "client_id", "", managedMember},
+		{"registration read", "client_secret", "missing null text", managedMember},
+		{"registration read", "client_secret_expires_at", "number", managedMember},
+		{"registration read", "registration_access_token", "missing null text", managedMember},
+		{"registration read", "registration_client_uri", "missing null", managedMember},
+		{"registration read", "redirect_uris", "missing null array", managedMember},
 		{"userinfo", "sub", "", userInfoMember},
 		{"userinfo", "email", "missing null number text empty true array object", userInfoMember},
 	} {
