@@ -15,9 +15,44 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := regexp.MustCompile("(?s)<!-- ([a-z/.]+) -->\n```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	if n := strings.Count(string(readme), "```go\n"); n == 0 || n != len(blocks) {
-		t.Errorf("%d of %d Go blocks name their file", len(blocks), n)
+	blocksAreCode(t, "README.md", string(readme))
+	for _, command := range []string{"go run ./cmd/openid demo", "go test work"} {
+		if !strings.Contains(string(readme), command) {
+			t.Errorf("the README does not show %q", command)
+		}
+	}
+	namedTestsExist(t, "README.md")
+	for _, picture := range regexp.MustCompile(`\]\((docs/[^)]+)\)|src(?:set)?="(docs/[^"]+)"`).FindAllStringSubmatch(string(readme), -1) {
+		if _, err := os.Stat(picture[1] + picture[2]); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPages: the pages of docs say what is there.
+func TestPages(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "```go\n") {
+			blocksAreCode(t, page, string(text))
+		}
+		namedTestsExist(t, page)
+	}
+}
+
+// blocksAreCode: each block of Go stands, as it is, in the file that it names.
+func blocksAreCode(t *testing.T, page, text string) {
+	t.Helper()
+	blocks := regexp.MustCompile("(?s)<!-- ([a-z0-9_/.]+) -->\n```go\n(.*?)```").FindAllStringSubmatch(text, -1)
+	if n := strings.Count(text, "```go\n"); n == 0 || n != len(blocks) {
+		t.Errorf("%s: %d of %d Go blocks name their file", page, len(blocks), n)
 	}
 	for _, b := range blocks {
 		code, err := os.ReadFile(b[1])
@@ -25,19 +60,7 @@ func TestREADME(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(code), b[2]) {
-			t.Errorf("the README's block of %s is not what stands there", b[1])
-		}
-	}
-	for _, command := range []string{"go run ./cmd/openid demo", "go test work"} {
-		if !strings.Contains(string(readme), command) {
-			t.Errorf("the README does not show %q", command)
-		}
-	}
-	namedTestsExist(t, "README.md")
-	namedTestsExist(t, "docs/openid-client.md")
-	for _, picture := range regexp.MustCompile(`\]\((docs/[^)]+)\)|src(?:set)?="(docs/[^"]+)"`).FindAllStringSubmatch(string(readme), -1) {
-		if _, err := os.Stat(picture[1] + picture[2]); err != nil {
-			t.Error(err)
+			t.Errorf("the block of %s in %s is not what stands there", b[1], page)
 		}
 	}
 }

@@ -26,6 +26,13 @@ type Contender struct {
 	// ClientCredentials asks a token endpoint for an access token, every time, with client_secret_basic. A nil client means the
 	// library's own.
 	ClientCredentials func(tokenURL string, hc *http.Client) (Obtain, error)
+
+	// Kept is a source whose token is good for a day.
+	Kept func() (Obtain, error)
+
+	// Login keeps an expired token and its refresh token in dir, where each process that calls Resume finds them.
+	Login  func(dir, tokenURL, refreshToken string) error
+	Resume func(dir, tokenURL string, hc *http.Client) (Obtain, error)
 }
 
 // A Server is where the keys are.

@@ -1,12 +1,15 @@
 package contender
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/store"
 
 	"github.com/openid-client/openid/bench/fixture"
 )
@@ -16,6 +19,9 @@ var ours = Contender{
 	Verifier:          func(s Server) (Verify, func(), error) { return oursVerifier(s, false) },
 	Assertion:         oursAssertion,
 	ClientCredentials: oursClientCredentials,
+	Kept:              oursKept,
+	Login:             oursLogin,
+	Resume:            oursResume,
 }
 
 var oursClaims = Contender{
@@ -75,6 +81,50 @@ func oursClientCredentials(tokenURL string, hc *http.Client) (Obtain, error) {
 	}
 	return func(ctx context.Context) (string, error) {
 		t, err := client.Tokens(ctx, openid.ClientCredentials{Scope: scopes})
+		if err != nil {
+			return "", err
+		}
+		return t.AccessToken.Reveal(), nil
+	}, nil
+}
+
+func oursKept() (Obtain, error) {
+	return oursSource(openid.Config{}, &openid.Tokens{AccessToken: openid.NewSecret("access"), RefreshToken: openid.NewSecret("refresh"), Type: "Bearer",
+		Expiry: time.Now().Add(24 * time.Hour)})
+}
+
+func oursLogin(dir, tokenURL, refreshToken string) error {
+	_, err := oursInDirectory(dir, tokenURL, nil, &openid.Tokens{AccessToken: openid.NewSecret("old"), RefreshToken: openid.NewSecret(refreshToken), Type: "Bearer",
+		Expiry: time.Now().Add(-time.Hour)})
+	return err
+}
+
+func oursResume(dir, tokenURL string, hc *http.Client) (Obtain, error) {
+	return oursInDirectory(dir, tokenURL, hc, nil)
+}
+
+func oursInDirectory(dir, tokenURL string, hc *http.Client, first *openid.Tokens) (Obtain, error) {
+	s, err := store.File(filepath.Join(dir, "store"), bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		return nil, err
+	}
+	return oursSource(openid.Config{Store: s, HTTPClient: hc, Metadata: &openid.ServerMetadata{Issuer: fixture.Issuer, TokenEndpoint: tokenURL}}, first)
+}
+
+func oursSource(cfg openid.Config, first *openid.Tokens) (Obtain, error) {
+	cfg.Issuer, cfg.ClientID, cfg.Auth, cfg.InsecureAllowHTTP = fixture.Issuer, fixture.ClientID, openid.None(), true
+	client, err := openid.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	source := client.TokenSource("alice", nil)
+	if first != nil {
+		if err := source.Save(context.Background(), first); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context) (string, error) {
+		t, err := source.Token(ctx)
 		if err != nil {
 			return "", err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/openid-client/openid/bench/contender"
 	"github.com/openid-client/openid/bench/fixture"
@@ -44,6 +45,7 @@ var subjects = slices.Concat(
 		{"decrypt", "RSA-OAEP-256", map[string]target{"ours": {1.10, unlimited}}, decryptLanes},
 		{"decrypt", "ECDH-ES+A256KW", map[string]target{"ours": {1.45, unlimited}}, decryptLanes},
 		{"token", "client_secret_basic", map[string]target{"ours": {1.05, 0}}, tokenLanes},
+		{"source", "token still good", map[string]target{"ours": {1, 0}}, sourceLanes},
 	},
 )
 
@@ -170,4 +172,27 @@ func tokenLanes(*fixture.Set, string) ([]*lane, func(), error) {
 
 func defaultClient() *http.Client {
 	return &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+}
+
+// sourceLanes ask for a token that is good. The floor reads the wall clock once, as everybody has to who asks whether it is.
+func sourceLanes(*fixture.Set, string) ([]*lane, func(), error) {
+	expiry := time.Now().Add(24 * time.Hour)
+	lanes := []*lane{{name: "floor", run: func() error {
+		if !time.Now().Before(expiry) {
+			return errRefused
+		}
+		return nil
+	}}}
+	for _, c := range contender.All {
+		if c.Kept == nil {
+			continue
+		}
+		obtain, err := c.Kept()
+		if err != nil {
+			return nil, nil, err
+		}
+		ctx := context.Background()
+		lanes = append(lanes, &lane{name: c.Name, run: func() error { _, err := obtain(ctx); return err }})
+	}
+	return lanes, func() {}, nil
 }
