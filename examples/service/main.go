@@ -1,8 +1,7 @@
-// Command service obtains a token for itself, authenticated by a signed assertion.
+// Command service calls an API for itself, authenticated by a signed assertion. Its token is fetched once and kept fresh.
 package main
 
 import (
-	"context"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
@@ -26,11 +25,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	tokens, err := client.Tokens(context.Background(), openid.ClientCredentials{Scope: []string{"orders:read"}})
+	orders := client.TokenSource("orders", openid.ClientCredentials{Scope: []string{"orders:read"}}).HTTPClient("https://api.example")
+	res, err := orders.Get("https://api.example/orders")
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(tokens) // describes, never shows
+	defer res.Body.Close()
+	fmt.Println(res.Status)
 }
 
 func load(name string) (crypto.Signer, error) {
