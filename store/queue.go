@@ -51,6 +51,11 @@ func (q *queues) enter(ctx context.Context, key string) (leave func(), err error
 func (q *queues) leave(key string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.pass(key)
+}
+
+// pass gives the turn to who waits longest. q.mu is locked.
+func (q *queues) pass(key string) {
 	waiting := q.m[key]
 	if len(waiting) == 0 {
 		delete(q.m, key)

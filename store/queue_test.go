@@ -84,30 +84,51 @@ func TestQueueNamesTheCause(t *testing.T) {
 
 // TestQueueTurnAndEnd: a turn that comes in the moment in which its owner gives up goes to the next.
 func TestQueueTurnAndEnd(t *testing.T) {
-	var q queues
-	for range 2000 {
-		leave, err := q.enter(t.Context(), "k")
-		if err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		var q queues
+		if _, err := q.enter(t.Context(), "k"); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
-		for i := range 3 {
-			mine := ctx
-			if i == 2 {
-				mine = t.Context()
-			}
+		for _, ctx := range []context.Context{ctx, t.Context()} {
 			all.Go(func() {
-				if leave, err := q.enter(mine, "k"); err == nil {
+				if leave, err := q.enter(ctx, "k"); err == nil {
 					leave()
-				} else if i == 2 {
+				} else if ctx == t.Context() {
 					t.Error(err)
 				}
 			})
+			synctest.Wait()
 		}
-		all.Go(cancel)
-		all.Go(leave)
+		q.mu.Lock() // the first one has given up, and cannot say so before it has the turn
+		cancel()
+		q.pass("k")
+		q.mu.Unlock()
 		all.Wait()
 		q.empty(t)
+	})
+}
+
+func TestQueueRaces(t *testing.T) {
+	var q queues
+	var all sync.WaitGroup
+	inside := make([]int, 3) // for the race detector
+	for i := range 12 {
+		all.Go(func() {
+			for n := range 300 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if n%3 == 0 {
+					go cancel()
+				}
+				if leave, err := q.enter(ctx, string(rune('a'+i%3))); err == nil {
+					inside[i%3]++
+					leave()
+				}
+				cancel()
+			}
+		})
 	}
+	all.Wait()
+	q.empty(t)
 }

@@ -27,11 +27,15 @@ func watch() *watched {
 	return &watched{Backend: NewMemory(1000), steps: map[string]int{}, before: func(string) error { return nil }, locked: func(l Locked) Locked { return l }}
 }
 
-func (w *watched) fail(step string) error {
+func (w *watched) fail(ctx context.Context, step string) error {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.steps[step]++
-	return w.before(step)
+	before := w.before
+	w.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return before(step)
 }
 
 func (w *watched) set(before func(step string) error) {
@@ -47,14 +51,25 @@ func (w *watched) count(step string) int {
 }
 
 func (w *watched) Get(ctx context.Context, key string) ([]byte, error) {
-	if err := w.fail("Get"); err != nil {
+	if err := w.fail(ctx, "Get"); err != nil {
 		return []byte("not this"), err
 	}
 	return w.Backend.Get(ctx, key)
 }
 
+func (w *watched) Add(ctx context.Context, key string, v []byte, ttl time.Duration, tok Token) (bool, error) {
+	if err := w.fail(ctx, "Add"); err != nil {
+		return true, err
+	}
+	return w.Backend.Add(ctx, key, v, ttl, tok)
+}
+
 func (w *watched) Lock(ctx context.Context, key string, tok, over Token, d time.Duration) (Locked, error) {
-	if err := w.fail("Lock"); err != nil {
+	step := "Lock"
+	if over != "" {
+		step = "Lock over"
+	}
+	if err := w.fail(ctx, step); err != nil {
 		return Locked{}, err
 	}
 	l, err := w.Backend.Lock(ctx, key, tok, over, d)
@@ -62,14 +77,14 @@ func (w *watched) Lock(ctx context.Context, key string, tok, over Token, d time.
 }
 
 func (w *watched) Renew(ctx context.Context, key string, tok Token, d time.Duration) error {
-	if err := w.fail("Renew"); err != nil {
+	if err := w.fail(ctx, "Renew"); err != nil {
 		return err
 	}
 	return w.Backend.Renew(ctx, key, tok, d)
 }
 
 func (w *watched) Save(ctx context.Context, key string, tok Token, c Change) error {
-	if err := w.fail("Save"); err != nil {
+	if err := w.fail(ctx, "Save"); err != nil {
 		return err
 	}
 	return w.Backend.Save(ctx, key, tok, c)
@@ -155,21 +170,33 @@ func TestGrace(t *testing.T) {
 
 // TestFreeIsNotTakenOver: who waited for somebody that came to an end in time took nothing over, not even when it had named the holder.
 func TestFreeIsNotTakenOver(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *watched, s *Store) {
-		if l, err := w.Backend.Lock(t.Context(), "k", "slow", "", time.Second); !l.OK {
-			t.Fatal(err)
-		}
-		time.AfterFunc(2*time.Second, func() { _ = w.Backend.Save(context.Background(), "k", "slow", Put([]byte("v"), time.Hour)) })
-		err := s.Update(t.Context(), "k", func(_ context.Context, h *Held) (Change, error) {
-			if h.TakenOver || string(h.Value) != "v" {
-				t.Errorf("taken over: %t, value %q", h.TakenOver, h.Value)
+	for _, named := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, w *watched, s *Store) {
+			if l, err := w.Backend.Lock(t.Context(), "k", "slow", "", time.Second); !l.OK {
+				t.Fatal(err)
 			}
-			return Change{}, nil
+			end := func() { _ = w.Backend.Save(context.Background(), "k", "slow", Put([]byte("v"), time.Hour)) }
+			if !named {
+				time.AfterFunc(2*time.Second, end)
+			}
+			w.set(func(step string) error {
+				if step == "Lock over" { // that very moment it renews, and is done soon after
+					time.AfterFunc(500*time.Millisecond, end)
+					return w.Backend.Renew(context.Background(), "k", "slow", time.Second)
+				}
+				return nil
+			})
+			err := s.Update(t.Context(), "k", func(_ context.Context, h *Held) (Change, error) {
+				if h.TakenOver || string(h.Value) != "v" {
+					t.Errorf("taken over: %t, value %q", h.TakenOver, h.Value)
+				}
+				return Change{}, nil
+			})
+			if err != nil || (w.count("Lock over") > 0) != named {
+				t.Errorf("named %d times; %v", w.count("Lock over"), err)
+			}
 		})
-		if err != nil {
-			t.Error(err)
-		}
-	})
+	}
 }
 
 // TestDead: whose holder is known to have died waits for nothing.
@@ -208,7 +235,7 @@ func TestRefusedByName(t *testing.T) {
 			if err := s.Update(ctx, "k", keep); !errors.Is(err, context.DeadlineExceeded) {
 				t.Error(err)
 			}
-			if n := w.count("Lock"); n < 250 || n > 1500 {
+			if n := w.count("Lock") + w.count("Lock over"); n < 250 || n > 1500 {
 				t.Errorf("%+v: asked %d times in 10 s", l, n)
 			}
 		})
@@ -269,7 +296,7 @@ func TestRenewals(t *testing.T) {
 				t.Errorf("6 s after the last renewal: %v", err)
 			}
 			w.set(up)
-			time.Sleep(time.Second)
+			time.Sleep(300 * time.Millisecond) // trouble is not waited out
 			if err := h.Check(); err != nil {
 				t.Errorf("renewed again: %v", err)
 			}
@@ -291,6 +318,54 @@ func TestRenewals(t *testing.T) {
 			t.Errorf("nobody else came: %v", err)
 		}
 	})
+}
+
+// TestLostIsLost: whatever comes after it.
+func TestLostIsLost(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *watched, s *Store) {
+		err := s.Update(t.Context(), "k", func(ctx context.Context, h *Held) (Change, error) {
+			if err := w.Delete(ctx, "k"); err != nil {
+				t.Error(err)
+			}
+			for _, trouble := range []error{nil, errDown} {
+				w.set(func(string) error { return trouble })
+				want := trouble
+				if want == nil {
+					want = ErrLost
+				}
+				if err := h.Confirm(ctx); !errors.Is(err, want) {
+					t.Errorf("Confirm: got %v, want %v", err, want)
+				}
+				if err := h.Check(); !errors.Is(err, ErrLost) {
+					t.Errorf("Check: got %v", err)
+				}
+			}
+			return Change{}, nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestCancelledWithin: what a function did is saved, or given back, with a context that its caller has not ended.
+func TestCancelledWithin(t *testing.T) {
+	for _, c := range []Change{Put([]byte("v"), time.Hour), {}} {
+		inBubble(t, func(t *testing.T, w *watched, s *Store) {
+			ctx, cancel := context.WithCancel(t.Context())
+			err := s.Update(ctx, "k", func(ctx context.Context, _ *Held) (Change, error) {
+				cancel()
+				<-ctx.Done()
+				return c, nil
+			})
+			if err != nil {
+				t.Errorf("%v: %v", c, err)
+			}
+			if l, err := w.Lock(t.Context(), "k", "next", "", time.Hour); !l.OK || (l.Value == nil) != (c == Change{}) {
+				t.Errorf("%v: %+v, %v", c, l, err)
+			}
+		})
+	}
 }
 
 // TestRelease: a connection that fails once does not leave a lease behind.
@@ -399,6 +474,13 @@ func TestClose(t *testing.T) {
 			}
 		}()
 		<-entered
+		go func() {
+			err := s.Update(t.Context(), "another", func(context.Context, *Held) (Change, error) { time.Sleep(time.Second); return Change{}, nil })
+			if err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
 		began := time.Now()
 		for _, patience := range []time.Duration{5 * time.Second, 10 * time.Second} { // the function, then the saving
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -479,19 +561,24 @@ func TestMayHaveBeenSaved(t *testing.T) {
 	}
 }
 
-// TestFailedGet: whatever a backend returns beside an error is no value.
-func TestFailedGet(t *testing.T) {
+// TestFailedAnswers: whatever a backend returns beside an error is no value and no yes; and what asking again cannot change is asked once.
+func TestFailedAnswers(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *watched, s *Store) {
-		w.set(down)
-		if v, err := s.Get(t.Context(), "k"); v != nil || !errors.Is(err, errDown) {
-			t.Errorf("got %q, %v", v, err)
-		}
-		if n := w.count("Get"); n != 3 {
-			t.Errorf("asked %d times", n)
-		}
-		w.set(func(string) error { return ErrUnreadable })
-		if _, err := s.Get(t.Context(), "k"); !errors.Is(err, ErrUnreadable) || w.count("Get") != 4 {
-			t.Errorf("asked %d times, got %v", w.count("Get"), err)
+		for _, test := range []struct {
+			err  error
+			asks int
+		}{{errDown, 3}, {ErrUnreadable, 1}, {ErrFull, 1}} {
+			w.set(func(string) error { return test.err })
+			w.steps = map[string]int{}
+			if v, err := s.Get(t.Context(), "k"); v != nil || !errors.Is(err, test.err) {
+				t.Errorf("Get: %q, %v", v, err)
+			}
+			if added, err := s.Add(t.Context(), "k", nil, time.Hour); added || !errors.Is(err, test.err) {
+				t.Errorf("Add: %t, %v", added, err)
+			}
+			if w.count("Get") != test.asks || w.count("Add") != test.asks {
+				t.Errorf("%v: asked %v", test.err, w.steps)
+			}
 		}
 	})
 }

@@ -63,6 +63,9 @@ func (f *flaky) step(ctx context.Context, name string, do func() error) error {
 	if away != nil {
 		return away(ctx)
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	err := do()
 	f.mu.Lock()
 	defer f.mu.Unlock()

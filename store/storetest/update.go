@@ -209,7 +209,8 @@ func ownDeadline(r *trial) {
 
 func cancelledFunction(r *trial) {
 	ctx, cancel := context.WithCancel(r.ctx)
-	r.must("Update", r.store().Update(ctx, r.key, func(inner context.Context, _ *store.Held) (store.Change, error) {
+	s := r.over(&flaky{Backend: r.b}, r.times) // heeds contexts, which memory need not
+	r.must("Update", s.Update(ctx, r.key, func(inner context.Context, _ *store.Held) (store.Change, error) {
 		cancel()
 		<-inner.Done()
 		return put("a"), nil
