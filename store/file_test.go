@@ -121,6 +121,13 @@ func TestFileSteps(t *testing.T) {
 	if err := f.Save(ctx, "k", "i", Put([]byte("late"), time.Minute)); err != ErrLost {
 		t.Errorf("Save after Delete: %v", err)
 	}
+	if l, err := f.Lock(ctx, "k", "j", "", time.Second); !l.OK || l.Value != nil || err != nil {
+		t.Errorf("Lock where there is nothing: %+v, %v", l, err)
+	}
+	f.pass(time.Second + remembered)
+	if l, err := f.Lock(ctx, "k", "l", "", time.Second); !l.OK || err != nil {
+		t.Errorf("a lease that nobody remembers: %+v, %v", l, err)
+	}
 	done, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := f.Get(done, "k"); !errors.Is(err, context.Canceled) {

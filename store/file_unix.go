@@ -184,11 +184,8 @@ func (f *file) work(p place, do func(*entry, moment) (bool, error)) (wrote bool,
 		return false, err
 	}
 	write, err := do(&e, now)
-	switch {
-	case err != nil || !write:
+	if err != nil || !write {
 		return false, err
-	case !now.wall.Before(e.end()):
-		return false, f.remove(p)
 	}
 	e.stamp(now)
 	return true, f.write(p, e.encode())

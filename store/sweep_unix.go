@@ -3,7 +3,6 @@
 package store
 
 import (
-	"encoding/hex"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -77,9 +76,6 @@ func (s *sweep) next(f *file) {
 }
 
 func ended(path string, now moment) bool {
-	if b, err := hex.DecodeString(filepath.Base(path)); err != nil || len(b) != 32 {
-		return false
-	}
 	b, err := readPrivate(path)
 	if err != nil {
 		return false
