@@ -38,7 +38,7 @@ func TestFileChild(t *testing.T) {
 	case "hold", "hold-lapsed":
 		lease := time.Hour
 		if role == "hold-lapsed" {
-			lease = 0
+			lease = time.Nanosecond
 		}
 		b := NewFile(dir)
 		l, err := b.Lock(ctx, "k", "child", "", lease)

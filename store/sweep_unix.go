@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 )
 
 const (
@@ -86,23 +85,4 @@ func ended(path string, now moment) bool {
 	}
 	e.follow(now)
 	return !now.wall.Before(e.end())
-}
-
-// tryLock takes a slot's lock if nobody works there; otherwise nil.
-func (f *file) tryLock(slot int) (unlock func()) {
-	select {
-	case f.turns[slot] <- struct{}{}:
-	default:
-		return nil
-	}
-	file, err := f.openLock(slot)
-	if err != nil {
-		<-f.turns[slot]
-		return nil
-	}
-	if locked, _ := flock(file, syscall.LOCK_EX); !locked {
-		f.unlock(slot, file)
-		return nil
-	}
-	return func() { f.unlock(slot, file) }
 }
