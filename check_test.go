@@ -3,10 +3,13 @@ package openid
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"reflect"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,6 +161,50 @@ func rowNames(rows reflect.Value) (names []string) {
 		names = append(names, rows.Index(i).FieldByName("name").String())
 	}
 	return names
+}
+
+// TestEveryRowSpeaks: who listens hears of each row what was expected, what came and where that is written, also where it passed; of the one that
+// refused, why; and never a secret.
+func TestEveryRowSpeaks(t *testing.T) {
+	var heard []Event
+	var mu sync.Mutex
+	listener = func(_ context.Context, e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		heard = append(heard, e)
+	}
+	defer func() { listener = nil }()
+	spoken := map[string]bool{}
+	tables := reflect.ValueOf(allTables)
+	for table, list := range walks() {
+		for _, w := range list {
+			if !slices.Contains(rowNames(tables.FieldByName(table)), w.check) {
+				continue // refused elsewhere
+			}
+			heard = nil
+			err := w.tell(t, "")
+			refused := false
+			for _, e := range heard {
+				if e.Kind != EventCheck {
+					continue
+				}
+				spoken[e.Document+"/"+e.Name] = true
+				if e.Expected == "" || e.Got == "" || e.Spec == "" {
+					t.Errorf("%s, %s: %s %s says %q, %q, %q", table, w.name, e.Document, e.Name, e.Expected, e.Got, e.Spec)
+				}
+				if strings.Contains(fmt.Sprintf("%+v %v", e, e.Err), hostile.Canary) {
+					t.Errorf("%s, %s: %s %s shows a secret", table, w.name, e.Document, e.Name)
+				}
+				refused = refused || w.refused(e.Err)
+			}
+			if !w.refused(err) || !refused {
+				t.Errorf("%s, %s: nobody heard of %v", table, w.name, err)
+			}
+		}
+	}
+	if len(spoken) < 100 {
+		t.Errorf("only %d rows were heard of", len(spoken))
+	}
 }
 
 // TestRowsAreWellFormed: within a table no name stands twice, and each rule says where it is written.

@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,11 +13,14 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
+// listener, when it is set, hears what the clients of newTestClient report.
+var listener func(context.Context, Event)
+
 // newTestClient is a client of p that authenticates with p's secret.
 func newTestClient(t *testing.T, p *hostile.Provider, tune ...func(*Config)) *Client {
 	t.Helper()
 	cfg := Config{Issuer: p.Issuer, ClientID: p.ClientID, Auth: ClientSecret(NewSecret(p.ClientSecret)), RedirectURI: p.RedirectURI,
-		HTTPClient: p.HTTPClient()}
+		HTTPClient: p.HTTPClient(), Trace: listener}
 	for _, f := range tune {
 		f(&cfg)
 	}
