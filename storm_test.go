@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -318,4 +319,45 @@ func TestMovedKeySet(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		verify(t, c, longLived(p, p.SigningKey()).String())
 	})
+}
+
+// TestManyAtOnce: S12, one client serves many users at once, each through login, UserInfo, a protected resource, refresh, introspection, revocation
+// and logout; nobody gets what is another's.
+func TestManyAtOnce(t *testing.T) {
+	for name, bound := range map[string]DPoP{"a key per grant": DPoPPerGrant(), "one key": DPoPKey(newKey(t)), "no key": {}} {
+		t.Run(name, func(t *testing.T) {
+			p := hostile.New(t)
+			c := newTestClient(t, p, push, func(cfg *Config) {
+				cfg.DPoP, cfg.Auth, cfg.RequestObject = bound, PrivateKeyJWT(newKey(t), "k"), &RequestObject{Key: newKey(t)}
+			})
+			var users sync.WaitGroup
+			for i := range 16 {
+				users.Go(func() {
+					state := fmt.Sprint("user ", i)
+					tokens, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid", "offline_access"}, AppState: state})
+					if err != nil || tokens.AppState != state {
+						t.Errorf("%s: %v, %v", state, tokens, err)
+						return
+					}
+					again, err := c.Refresh(t.Context(), tokens)
+					if err != nil || again.AppState != state || again.DPoPThumbprint() != tokens.DPoPThumbprint() {
+						t.Errorf("%s: refresh: %v, %v", state, again, err)
+						return
+					}
+					r, _ := http.NewRequestWithContext(t.Context(), "GET", p.URL("resource"), nil)
+					res, err1 := c.Do(r, again)
+					if err1 == nil {
+						res.Body.Close()
+					}
+					_, err2 := c.UserInfo(t.Context(), again)
+					_, err3 := c.Introspect(t.Context(), again.AccessToken)
+					_, _, err4 := c.LogoutURL(t.Context(), again.IDToken, "https://app.example/bye")
+					if err := errors.Join(err1, err2, err3, c.Revoke(t.Context(), again.RefreshToken), err4); err != nil || res.StatusCode != 200 {
+						t.Errorf("%s: %v", state, err)
+					}
+				})
+			}
+			users.Wait()
+		})
+	}
 }
