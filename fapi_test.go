@@ -1,12 +1,16 @@
 package openid
 
 import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,6 +147,29 @@ func (w oddWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// hostedModules are those whose request object the provider fetches from the client.
+func hostedModules(t *testing.T) []fapiModule {
+	signer, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []fapiModule
+	for name, object := range map[string]RequestObject{"rs256": {Key: signer, KeyID: "r1"}, "none": {InsecureUnsigned: true}} {
+		var hosted sync.Map
+		object.Publish = func(_ context.Context, jwt string) (string, error) {
+			address := "https://app.example/request/" + random()
+			hosted.Store(address, jwt)
+			return address, nil
+		}
+		list = append(list, fapiModule{name: "oidcc-client-test-request-uri-signed-" + name,
+			script: func(p *hostile.Provider) {
+				p.FetchRequest = func(address string) string { jwt, _ := hosted.Load(address); s, _ := jwt.(string); return s }
+			},
+			tune: func(cfg *Config) { cfg.RequestObject = &object }})
+	}
+	return list
+}
+
 // happy is the module whose provider is honest.
 var happy = []fapiModule{{name: "happy-path"}}
 
@@ -172,6 +199,7 @@ func TestFAPI(t *testing.T) {
 		{"oidcc implicit", "ES256", AuthorizationRequest{ResponseType: "id_token", ResponseMode: "fragment"}, []func(*Config){hosted},
 			[][]fapiModule{happy, idTokenModules(t, "", front)[:13], stateModules}},
 		{"oidcc implicit with tokens", "ES256", AuthorizationRequest{ResponseType: "id_token token"}, []func(*Config){expose}, [][]fapiModule{happy, frontTokenModules}},
+		{"oidcc dynamic", "RS256", AuthorizationRequest{}, nil, [][]fapiModule{hostedModules(t)}},
 		{"oidcc mtls-endpoint-aliases", "ES256", AuthorizationRequest{}, []func(*Config){mtls}, [][]fapiModule{happy}},
 		{"fapi1-advanced-final-client-test, private_key_jwt, by value", "PS256", AuthorizationRequest{ResponseType: "code id_token", ResponseMode: "fragment"},
 			[]func(*Config){fapi1, assertion}, [][]fapiModule{happy, idTokenModules(t, "front: ", front), idTokenModules(t, "back: ", inBack), hashModules, detachedModules, stateModules}},
