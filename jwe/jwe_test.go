@@ -415,3 +415,28 @@ func BenchmarkDecrypt(b *testing.B) {
 		})
 	}
 }
+
+// TestKeysOfOthersAreNotUsed: a key that is named otherwise, registered for another algorithm or of another kind does no work at all.
+func TestKeysOfOthersAreNotUsed(t *testing.T) {
+	n := 0
+	private := decrypts{hsm{rsaKey()}, &n}
+	named := must(Encrypt("RSA-OAEP-256", "A256GCM").Encrypt(t.Context(), []byte(payload), set(rsaKey().Public(), map[string]any{"kid": "e1"})))
+	agreed := must(Encrypt("ECDH-ES", "A256GCM").Encrypt(t.Context(), []byte(payload), set(curveKeys()["P-256"].PublicKey(), map[string]any{"kid": "e1"})))
+	for name, row := range map[string]struct {
+		key     Key
+		compact string
+	}{
+		"another name":      {Key{private, "e2", ""}, named},
+		"another case":      {Key{private, "E1", ""}, named},
+		"another algorithm": {Key{private, "e1", "RSA-OAEP"}, named},
+		"another kind":      {Key{private, "e1", ""}, agreed},
+		"an empty name":     {Key{private, "e2", ""}, withHeader(named, `{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":""}`)},
+	} {
+		if _, err := Keys(row.key).Decrypt(t.Context(), row.compact); err != errDecryption || n != 0 {
+			t.Errorf("%s: %v, after %d uses", name, err, n)
+		}
+	}
+	if _, err := Keys(Key{private, "e1", "RSA-OAEP-256"}).Decrypt(t.Context(), named); err != nil || n != 1 {
+		t.Errorf("the right one: %v, after %d uses", err, n)
+	}
+}
