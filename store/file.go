@@ -14,7 +14,7 @@ import (
 //
 // Limits: one machine, and a file system of its own: not NFS, SMB or another network file system. Containers may share a directory if they
 // share the kernel. Not on Windows, Plan 9, AIX, Solaris or WebAssembly, where File returns an error. A step ends when the disk has
-// answered, not when its context does; a process that is stopped in the millisecond of a write keeps the others from one in 64 keys.
+// answered, not when its context does; a process that is stopped in the milliseconds of a write keeps the others from one in 64 keys.
 func File(dir string, keys ...[]byte) (*Store, error) {
 	if err := fileSupported(); err != nil {
 		return nil, err

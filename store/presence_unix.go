@@ -46,7 +46,7 @@ func (p *presence) show() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		locked, err := flock(file, syscall.LOCK_EX)
+		locked, err := flock(file, syscall.LOCK_EX|syscall.LOCK_NB)
 		if locked {
 			err = os.Rename(file.Name(), path)
 			if err == nil {
@@ -73,7 +73,7 @@ func (p *presence) dead(name string) bool {
 		return errors.Is(err, fs.ErrNotExist)
 	}
 	defer file.Close()
-	free, _ := flock(file, syscall.LOCK_SH) // shared: who else asks at the same moment is not taken for a sign of life
+	free, _ := flock(file, syscall.LOCK_SH|syscall.LOCK_NB) // shared: who else asks at the same moment is not taken for a sign of life
 	return free
 }
 
@@ -92,7 +92,7 @@ func (p *presence) sweep() {
 		if err != nil {
 			continue
 		}
-		if free, _ := flock(file, syscall.LOCK_SH); free && sameFile(file, path) {
+		if free, _ := flock(file, syscall.LOCK_SH|syscall.LOCK_NB); free && sameFile(file, path) {
 			_ = os.Remove(path)
 		}
 		_ = file.Close()

@@ -10,10 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 )
 
-// lock waits for the slot among the goroutines of this process, then among processes. It polls, because a flock that blocks knows no context.
+// lock waits for the slot among the goroutines of this process, then among processes. The kernel is asked to wait: who asks again and again
+// misses the moments in which a busy slot is free. That call knows no context, so when ctx ends it goes on alone, and keeps the turn meanwhile:
+// there is never more than one for a slot.
 func (f *file) lock(ctx context.Context, slot int) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -21,26 +22,40 @@ func (f *file) lock(ctx context.Context, slot int) (unlock func(), err error) {
 	select {
 	case f.turns[slot] <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for %s: %w", f.slotDir(slot), ctx.Err())
+		return nil, keptBusy(ctx, f.slotDir(slot))
 	}
 	file, err := f.openLock(slot)
 	if err != nil {
 		<-f.turns[slot]
 		return nil, err
 	}
-	for wait := 50 * time.Microsecond; ; wait = min(2*wait, 5*time.Millisecond) {
-		locked, err := flock(file, syscall.LOCK_EX)
-		if locked {
-			return func() { f.unlock(slot, file) }, nil
-		}
-		if err == nil && pause(ctx, wait) != nil {
-			err = fmt.Errorf("another process keeps %s locked: %w", file.Name(), ctx.Err())
-		}
-		if err != nil {
-			f.unlock(slot, file)
-			return nil, err
+	release := func() { f.unlock(slot, file) } // not the result: that is nil once this returns without the lock
+	locked, err := flock(file, syscall.LOCK_EX|syscall.LOCK_NB)
+	if !locked && err == nil {
+		granted := make(chan error)
+		go func() {
+			_, err := flock(file, syscall.LOCK_EX)
+			select {
+			case granted <- err:
+			case <-ctx.Done():
+				release()
+			}
+		}()
+		select {
+		case err = <-granted:
+		case <-ctx.Done():
+			return nil, keptBusy(ctx, f.slotDir(slot))
 		}
 	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
+}
+
+func keptBusy(ctx context.Context, path string) error {
+	return fmt.Errorf("others keep %s locked: %w", path, ctx.Err())
 }
 
 func (f *file) unlock(slot int, file *os.File) {
@@ -61,7 +76,7 @@ func (f *file) tryLock(slot int) (unlock func()) {
 		<-f.turns[slot]
 		return nil
 	}
-	if locked, _ := flock(file, syscall.LOCK_EX); !locked {
+	if locked, _ := flock(file, syscall.LOCK_EX|syscall.LOCK_NB); !locked {
 		f.unlock(slot, file)
 		return nil
 	}
@@ -89,14 +104,17 @@ func (f *file) openLock(slot int) (*os.File, error) {
 	return file, err
 }
 
-// flock tries once.
+// flock reports false when how has LOCK_NB and another has the lock.
 func flock(file *os.File, how int) (locked bool, err error) {
-	err = syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
-	switch err {
-	case nil:
-		return true, nil
-	case syscall.EWOULDBLOCK, syscall.EINTR:
-		return false, nil
+	for {
+		switch err := syscall.Flock(int(file.Fd()), how); err {
+		case nil:
+			return true, nil
+		case syscall.EINTR:
+		case syscall.EWOULDBLOCK:
+			return false, nil
+		default:
+			return false, &fs.PathError{Op: "flock", Path: file.Name(), Err: err}
+		}
 	}
-	return false, &fs.PathError{Op: "flock", Path: file.Name(), Err: err}
 }
