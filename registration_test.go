@@ -6,83 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/openid-client/openid/internal/hostile"
-	"github.com/openid-client/openid/internal/strict"
 )
-
-// everything is metadata with all its members set, each to something of its own.
-func everything(t *testing.T) ClientMetadata {
-	t.Helper()
-	var m ClientMetadata
-	v := reflect.ValueOf(&m).Elem()
-	for i := range v.NumField() {
-		name := v.Type().Field(i).Name
-		switch f := v.Field(i).Addr().Interface().(type) {
-		case *string:
-			*f = "the " + name
-		case *[]string:
-			*f = []string{"a" + name, "b"}
-		case *bool:
-			*f = true
-		case *json.RawMessage:
-			*f = json.RawMessage(`{"keys":[]}`)
-		case **time.Duration:
-			d := 90 * time.Second
-			*f = &d
-		case *Secret:
-			*f = NewSecret(statement)
-		case *map[string]json.RawMessage:
-			*f = map[string]json.RawMessage{"client_name#ja": json.RawMessage(`"店"`), "vendor": json.RawMessage(`[{"a":1}]`)}
-		default:
-			t.Fatalf("%s is a %T", name, f)
-		}
-	}
-	return m
-}
-
-// TestClientMetadataRoundTrip: every member has a name, is written and is read.
-func TestClientMetadataRoundTrip(t *testing.T) {
-	before := everything(t)
-	if fields, names := reflect.TypeOf(before).NumField()-1, len(before.members()); fields != names {
-		t.Errorf("%d fields have %d names", fields, names)
-	}
-	var after ClientMetadata
-	table := after.members()
-	seen := map[string]bool{}
-	err := strict.Object(before.document("me"), func(name []byte, v strict.Value) error {
-		seen[string(name)] = true
-		if string(name) == "client_id" {
-			return nil
-		}
-		if expected := after.take(table, string(name), v); expected != "" {
-			t.Errorf("%s: expected %s", name, expected)
-		}
-		return nil
-	})
-	if err != nil || !seen["client_id"] || len(seen) != len(table)+3 {
-		t.Fatalf("%d members, %v", len(seen), err)
-	}
-	if !after.SoftwareStatement.Equal(before.SoftwareStatement) || *after.DefaultMaxAge != *before.DefaultMaxAge {
-		t.Error("read something else")
-	}
-	after.SoftwareStatement, after.DefaultMaxAge = before.SoftwareStatement, before.DefaultMaxAge
-	if !reflect.DeepEqual(before, after) {
-		t.Errorf("read  %s\nwrote %s", after.document(""), before.document(""))
-	}
-	if got := string(new(ClientMetadata).document("")); got != "{}" {
-		t.Errorf("nothing is %s", got)
-	}
-	none := ClientMetadata{ResponseTypes: []string{}}
-	if got := string(none.document("")); got != `{"response_types":[]}` {
-		t.Errorf("no response types are %s", got)
-	}
-}
 
 func TestRegistrationRoundTrip(t *testing.T) {
 	before := &Registration{ClientID: "me", ClientSecret: NewSecret("s"), SecretExpiry: time.Unix(1900000000, 0), URI: "https://op.example/client", AccessToken: NewSecret("t"),
