@@ -147,7 +147,7 @@ func TestTokenSourceLife(t *testing.T) {
 			}
 		}
 		// Early, and nobody waits for it.
-		time.Sleep(s.first.Expiry.Sub(time.Now()) - time.Minute)
+		time.Sleep(time.Until(s.first.Expiry) - time.Minute)
 		began := time.Now()
 		if got := mustToken(t, source); got != s.first || time.Since(began) != 0 {
 			t.Errorf("while it is good: %v after %v", got, time.Since(began))
@@ -281,7 +281,7 @@ func TestTokenSourceKeepsTryingBehind(t *testing.T) {
 		})
 		s.Serve("token", hostile.Status(http.StatusBadGateway, "text/plain", "down"))
 		before := s.Count("token")
-		time.Sleep(s.first.Expiry.Sub(time.Now()) - time.Minute)
+		time.Sleep(time.Until(s.first.Expiry) - time.Minute)
 		for range 45 {
 			if got := mustToken(t, source); got != s.first {
 				t.Fatal("other tokens")
@@ -473,7 +473,7 @@ func TestTokenSourceRejectionJoins(t *testing.T) {
 // TestTokenSourceIsEarly, also when it was asked a moment before.
 func TestTokenSourceIsEarly(t *testing.T) {
 	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
-		time.Sleep(source.kept.Load().early.Sub(time.Now()) - wallClockEvery/4)
+		time.Sleep(time.Until(source.kept.Load().early) - wallClockEvery/4)
 		mustToken(t, source)
 		time.Sleep(wallClockEvery / 2)
 		mustToken(t, source)
