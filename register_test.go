@@ -190,23 +190,20 @@ func TestInitialAccess(t *testing.T) {
 		}
 	}
 	p.Registration.BoundTo = own.thumbprint()
-	for name, d := range map[string]hostile.DPoP{"no nonces": {}, "nonces": {Nonce: true}} {
-		p.DPoP = d
+	for _, nonces := range []bool{false, true} {
+		p.DPoP = hostile.DPoP{Nonce: nonces}
+		requests := 1
+		if nonces {
+			requests = 2
+		}
 		before := p.Count("registration")
-		if err := register(InitialAccess{NewSecret(token), bound}); err != nil {
-			t.Errorf("%s: a bound token: %v", name, err)
+		if err := register(InitialAccess{NewSecret(token), bound}); err != nil || p.Count("registration")-before != requests {
+			t.Errorf("a bound token: %v after %d requests, want %d", err, p.Count("registration")-before, requests)
 		}
-		want := 1
-		if d.Nonce {
-			want = 2
+		proofs := p.Proofs()
+		if last := proofs[len(proofs)-1].Claims; last["htm"] != "POST" || last["ath"] == nil || (last["nonce"] != nil) != nonces {
+			t.Errorf("proved %v", last)
 		}
-		if n := p.Count("registration") - before; n != want {
-			t.Errorf("%s: %d requests", name, n)
-		}
-	}
-	proofs := p.Proofs()
-	if last := proofs[len(proofs)-1].Claims; last["htm"] != "POST" || last["ath"] == nil || last["nonce"] == nil {
-		t.Errorf("proved %v", last)
 	}
 	p.DPoP = hostile.DPoP{Endless: true}
 	before := p.Count("registration")
