@@ -24,10 +24,12 @@ type storm struct {
 	name   string
 	first  string        // what it does before it is killed: "", "holds" (before the refresh token leaves) or "sends"
 	window time.Duration // in which the server takes a used refresh token again
+	down   bool          // it answers 503
 }
 
 var storms = []storm{
 	{name: "nobody is killed"},
+	{name: "the server is down", down: true},
 	{name: "killed before it sent", first: "holds"},
 	{name: "killed after it sent, the server takes the token again for 10 s", first: "sends", window: 10 * time.Second},
 	{name: "killed after it sent, the server is strict", first: "sends"},

@@ -115,6 +115,7 @@ func (s storm) run(c contender.Contender) (r result, err error) {
 	}
 	defer os.RemoveAll(dir)
 	tokens := newServer(s.window)
+	tokens.down = s.down
 	listener := httptest.NewServer(tokens)
 	defer listener.Close()
 	if err := c.Login(dir, listener.URL, tokens.good); err != nil {

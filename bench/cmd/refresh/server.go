@@ -12,6 +12,7 @@ const thinking = 300 * time.Millisecond
 // A server rotates, and revokes the grant when a refresh token comes a second time outside of its window.
 type server struct {
 	window time.Duration
+	down   bool
 	taken  chan struct{} // the silenced request has been worked on
 
 	mu        sync.Mutex
@@ -32,6 +33,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if token == "" {
 		return
 	}
+	if s.down {
+		s.count()
+		time.Sleep(thinking)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	next, silent := s.take(token)
 	if silent {
 		s.taken <- struct{}{}
@@ -46,6 +53,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintf(w, `{"access_token":"access-%s","token_type":"Bearer","refresh_token":"%s","expires_in":3600}`, next, next)
+}
+
+func (s *server) count() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refreshes++
 }
 
 // take spends a refresh token, and returns the next one.
