@@ -17,7 +17,7 @@ import (
 
 // unregistered is the configuration of a program that has no client_id yet.
 func unregistered(p *hostile.Provider) Config {
-	return Config{Issuer: p.Issuer, RedirectURI: p.RedirectURI, HTTPClient: p.HTTPClient()}
+	return Config{Issuer: p.Issuer, RedirectURI: p.RedirectURI, HTTPClient: p.HTTPClient(), Trace: listener}
 }
 
 // web is what the tests register.
