@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"time"
 )
@@ -70,6 +71,20 @@ func clientCertificate(name string, selfSigned bool) *tls.Certificate {
 	}
 	return &tls.Certificate{Certificate: [][]byte{by.sign(&x509.Certificate{Subject: pkix.Name{CommonName: name},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, key)}, PrivateKey: key}
+}
+
+// onceServing serves h over TLS from the first call on, as long as the tests run.
+func onceServing(h http.Handler) func() string {
+	return sync.OnceValue(func() string {
+		pair, err := tls.X509KeyPair([]byte(authority().cert), []byte(authority().key))
+		if err != nil {
+			panic(err)
+		}
+		s := httptest.NewUnstartedServer(h)
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+		s.StartTLS()
+		return s.URL
+	})
 }
 
 func encodePEM(kind string, der []byte) string {

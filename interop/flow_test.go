@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdh"
@@ -13,15 +12,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,8 +27,6 @@ import (
 	"github.com/openid-client/openid/jwe"
 	"github.com/openid-client/openid/openidtest"
 )
-
-var update = flag.Bool("update", false, "write docs/interop.md")
 
 const (
 	appURI   = "https://app.example/callback" // implicit clients must be https; nobody goes there
@@ -307,18 +301,11 @@ func TestFlows(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	const path = "../docs/interop.md"
-	table := tabulate(providers, cells)
-	if *update {
-		if err := os.WriteFile(path, table, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if stands, err := os.ReadFile(path); err != nil || !bytes.Equal(stands, table) {
-		t.Errorf("docs/interop.md does not say what this run saw (%v): go test -run TestFlows ./interop -update", err)
-	}
+	stands(t, "Flows", tabulate("flow", names(flows, func(f flow) string { return f.name }), providers, cells), flowsSay)
 }
+
+const flowsSay = `Each flow is a login with UserInfo and a refresh where the flow has them. Glewlwyd shows no page to say no on, so that its errors are those of
+prompt=none.`
 
 func (f flow) play(t *testing.T, name string) string {
 	if why := f.refusals[name]; why != "" {
@@ -503,25 +490,4 @@ func (p *provider) registerAny(t *testing.T, metadata map[string]any) (id, secre
 	}
 	p.call(t, http.MethodPost, server.Endpoint, metadata, http.StatusCreated, &made)
 	return made.ID, made.Secret
-}
-
-func tabulate(providers []string, cells map[[2]string]string) []byte {
-	var b bytes.Buffer
-	b.WriteString(`# Interoperability
-
-What our client did at providers that others wrote, as the last run of ` + "`go test -run TestFlows ./interop -update`" + ` saw it; the same test
-without ` + "`-update`" + ` fails when this page is not what it sees. Each flow is a login with UserInfo and a refresh where the flow has them.
-oidc-provider is npm's, version 9.13.3, with its plain issuer, one with mutual TLS, one under FAPI 1.0 and one under FAPI 2.0. Glewlwyd
-is Debian's, version 2.7.5, with one issuer and another that demands DPoP nonces; it shows no page to say no on, so that its errors are those of prompt=none.
-
-`)
-	fmt.Fprintf(&b, "| flow | %s |\n|---|%s\n", strings.Join(providers, " | "), strings.Repeat("---|", len(providers)))
-	for _, f := range flows {
-		fmt.Fprintf(&b, "| %s |", f.name)
-		for _, p := range providers {
-			fmt.Fprintf(&b, " %s |", cells[[2]string{f.name, p}])
-		}
-		b.WriteString("\n")
-	}
-	return b.Bytes()
 }

@@ -31,6 +31,7 @@ type userAgent struct {
 	password string
 	deny     bool // press the button, or follow the link, that says no
 	typed    int  // how often the password was asked for
+	denied   bool // has said no
 }
 
 // newUserAgent is alice with no cookies. The transport is for a provider whose certificate nobody else trusts.
@@ -72,6 +73,24 @@ func (ua *userAgent) visit(ctx context.Context, address, stop string) (*http.Req
 		}
 	}
 	return nil, fmt.Errorf("still on the way after %d steps, at %s", maxHops, next.url.Redacted())
+}
+
+// decide opens an address and answers what it asks, until a page asks nothing more or no has been said.
+func (ua *userAgent) decide(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	next := step{method: http.MethodGet, url: u}
+	for range maxHops {
+		denied := ua.denied
+		if next, err = ua.take(ctx, next); errors.Is(err, errNoForm) || denied && next.method == http.MethodPost {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("still asked after %d steps, at %s", maxHops, next.url.Redacted())
 }
 
 func (s step) arrival(ctx context.Context) *http.Request {
@@ -148,6 +167,7 @@ func (ua *userAgent) answer(at *url.URL, page []byte) (step, error) {
 		}
 	}
 	if ua.deny && no != "" {
+		ua.denied = true
 		u, err := at.Parse(no)
 		return step{method: http.MethodGet, url: u}, err
 	}
@@ -163,6 +183,7 @@ func (ua *userAgent) answer(at *url.URL, page []byte) (step, error) {
 	press := slices.IndexFunc(buttons, func(b *html.Node) bool {
 		return belongs(b, form) && (!ua.deny || attr(b, "value") == "deny")
 	})
+	ua.denied = ua.denied || ua.deny && press >= 0
 	if press >= 0 && attr(buttons[press], "name") != "" {
 		values.Set(attr(buttons[press], "name"), attr(buttons[press], "value"))
 	}

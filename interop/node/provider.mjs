@@ -3,7 +3,8 @@
 // plain issuer only. Prints one line of JSON when it is ready, and ends with its standard input: it never outlives the test that started it.
 import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:http';
-import { createServer as createTLSServer } from 'node:https';
+import { createServer as createTLSServer, request as requestTLS } from 'node:https';
+import { text } from 'node:stream/consumers';
 import { errors, Provider } from 'oidc-provider';
 
 const key = (kid, type, options, use = 'sig') => ({
@@ -17,7 +18,7 @@ const content = ['A128CBC-HS256', 'A192CBC-HS384', 'A256CBC-HS512', 'A128GCM', '
 const enabledJWA = {
   clientAuthSigningAlgValues: ['HS384', 'HS512', ...signing], dPoPSigningAlgValues: asymmetric,
 };
-for (const kind of ['idToken', 'userinfo', 'authorization', 'requestObject']) {
+for (const kind of ['idToken', 'userinfo', 'authorization', 'requestObject', 'introspection']) {
   Object.assign(enabledJWA, {
     [`${kind}SigningAlgValues`]: signing, [`${kind}EncryptionAlgValues`]: wrapping, [`${kind}EncryptionEncValues`]: content,
   });
@@ -32,7 +33,61 @@ const keys = [
   key('x25519-enc', 'x25519', {}, 'enc'),
 ];
 
+const material = JSON.parse(process.env.OPENID_INTEROP_TLS ?? 'null');
+
+// What oidc-provider itself calls, such as a client's notification endpoint, lies on loopback, which its own fetch refuses.
+const fetch = (url, { method, headers, body, signal }) => new Promise((resolve, reject) => {
+  requestTLS(url, { method, headers: Object.fromEntries(headers), signal, ca: material?.ca }, (answer) => {
+    answer.resume().on('end', () => resolve(new Response(null, { status: answer.statusCode })));
+  }).on('error', reject).end(body);
+});
+
 const methods = ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'];
+
+// The requests of CIBA that their user has not decided about, by client.
+const undecided = new Map();
+
+// decide is what the user does on the device of their own: POST /decide with {"client_id": …, "deny": …}.
+const decide = (provider) => async (ctx, next) => {
+  if (ctx.path !== '/decide') return next();
+  const { client_id: id, deny } = JSON.parse(await text(ctx.req));
+  const request = undecided.get(id);
+  undecided.delete(id);
+  if (deny) {
+    await provider.backchannelResult(request, new errors.AccessDenied('the user said no'));
+  } else {
+    const grant = new provider.Grant({ accountId: request.accountId, clientId: id });
+    grant.addOIDCScope(request.scope);
+    await provider.backchannelResult(request, await grant.save());
+  }
+  ctx.body = {};
+  return undefined;
+};
+
+// hurry makes whoever polls ask every second, and adds the troubles that oidc-provider has words for but never gives by itself: slow_down
+// at the first question, and a refusal for who asks again before six seconds are over; a code that is over although its client cannot know.
+const hurry = (provider) => {
+  provider.on('device_authorization.success', async (ctx) => {
+    if (ctx.oidc.client.device_trouble !== 'expired') return;
+    const { adapter } = provider.DeviceCode;
+    const { jti } = ctx.oidc.entities.DeviceCode;
+    await adapter.upsert(jti, { ...await adapter.find(jti), exp: 1 }, 300);
+  });
+  const slowed = new Map();
+  return async (ctx, next) => {
+    await next();
+    if (ctx.body?.device_code || ctx.body?.auth_req_id) ctx.body.interval = 1;
+    if (ctx.path !== '/token' || ctx.oidc.client?.device_trouble !== 'slow_down') return;
+    const { clientId } = ctx.oidc.client;
+    if (!slowed.has(clientId)) {
+      slowed.set(clientId, Date.now());
+      ctx.body.error = 'slow_down';
+    } else if (Date.now() - slowed.get(clientId) < 5900) {
+      ctx.body = { error: 'invalid_request', error_description: 'asked again too soon' };
+      ctx.status = 400;
+    }
+  };
+};
 
 const configuration = (issuer, { mtls, features } = {}) => ({
   jwks: { keys },
@@ -58,25 +113,40 @@ const configuration = (issuer, { mtls, features } = {}) => ({
   rotateRefreshToken: true,
   pkce: { required: () => true },
   ttl: {
-    AccessToken: 600, AuthorizationCode: 60, ClientCredentials: 600, Grant: 3600, IdToken: 600, Interaction: 600,
+    AccessToken: 600, AuthorizationCode: 60, BackchannelAuthenticationRequest: 120, ClientCredentials: 600, DeviceCode: 300, Grant: 3600, IdToken: 600, Interaction: 600,
     RefreshToken: 3600, Session: 3600,
   },
-  // A client that registers with dpop_nonce is asked for a nonce with every proof.
-  extraClientMetadata: { properties: ['dpop_nonce'] },
+  // A client that registers with dpop_nonce is asked for a nonce with every proof; with device_trouble it meets what the name says.
+  extraClientMetadata: { properties: ['dpop_nonce', 'device_trouble'] },
+  fetch,
   // Aliases under another name, as real servers have them.
   ...(mtls ? {
     discovery: {
       mtls_endpoint_aliases: Object.fromEntries([
         ['token_endpoint', '/token'], ['userinfo_endpoint', '/me'], ['pushed_authorization_request_endpoint', '/request'],
+        ['introspection_endpoint', '/token/introspection'], ['revocation_endpoint', '/token/revocation'],
+        ['device_authorization_endpoint', '/device/auth'], ['backchannel_authentication_endpoint', '/backchannel'],
       ].map(([name, path]) => [name, issuer.replace('127.0.0.1', 'localhost') + path])),
     },
   } : {}),
   features: {
+    ciba: {
+      enabled: true,
+      deliveryModes: ['poll', 'ping'],
+      processLoginHint: (_, hint) => (hint === 'alice' ? hint : undefined),
+      processLoginHintToken: () => undefined,
+      triggerAuthenticationDevice: (ctx, request) => { undecided.set(ctx.oidc.client.clientId, request); },
+      validateRequestContext: () => {},
+      verifyUserCode: () => {},
+    },
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
     devInteractions: { enabled: true },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: (ctx) => Boolean(ctx.oidc.client?.dpop_nonce) },
     encryption: { enabled: true },
+    introspection: { enabled: true },
+    jwtIntrospection: { enabled: true },
     jwtResponseModes: { enabled: true },
     jwtUserinfo: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
@@ -98,6 +168,7 @@ const configuration = (issuer, { mtls, features } = {}) => ({
       authorizationDetailsForAccessToken: (_ctx, _token, source) => source?.rar,
       authorizationDetailsForIntrospection: (_, token) => token.rar,
     },
+    revocation: { enabled: true },
     rpInitiatedLogout: { enabled: true },
     userinfo: { enabled: true },
     ...(mtls ? {
@@ -125,8 +196,11 @@ const listen = async (server, scheme, options) => {
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   const issuer = `${scheme}://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, configuration(issuer, options));
+  provider.use(decide(provider));
+  provider.use(hurry(provider));
   provider.on('server_error', (_, err) => console.error('server_error', err));
-  for (const refused of ['authorization', 'end_session', 'grant', 'pushed_authorization_request', 'registration_create', 'userinfo']) {
+  for (const refused of ['authorization', 'backchannel_authentication', 'device_authorization', 'end_session', 'grant', 'introspection',
+    'pushed_authorization_request', 'registration_create', 'registration_delete', 'registration_update', 'revocation', 'userinfo']) {
     provider.on(`${refused}.error`, (_, err) => console.error(refused, err.error, err.error_detail ?? err.error_description));
   }
   server.on('request', provider.callback());
@@ -134,8 +208,7 @@ const listen = async (server, scheme, options) => {
 };
 
 const ready = { issuer: await listen(createServer(), 'http') };
-if (process.env.OPENID_INTEROP_TLS) {
-  const material = JSON.parse(process.env.OPENID_INTEROP_TLS);
+if (material) {
   const tls = () => createTLSServer({ ...material, requestCert: true, rejectUnauthorized: false });
   ready.mtls = await listen(tls(), 'https', { mtls: true });
   ready.fapi1 = await listen(tls(), 'https', fapi('1.0 Final'));

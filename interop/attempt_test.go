@@ -1,0 +1,225 @@
+package interop
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openid-client/openid"
+)
+
+// A grant is a way to obtain tokens, or to ask about them, without a browser in hand.
+type grant struct {
+	flow         // what the client registers and how it is configured
+	needs []need // of the provider's metadata; where one is missing the provider cannot play this
+	play  func(t *testing.T, a *attempt)
+}
+
+// A need is a member of the provider's metadata, with a value that it must list.
+type need struct{ member, value string }
+
+// lacking says why a provider with this metadata cannot play g; nothing where it can.
+func (g grant) lacking(metadata map[string]json.RawMessage) string {
+	needs := g.needs
+	if method, ok := g.register["token_endpoint_auth_method"].(string); ok {
+		needs = append(slices.Clone(needs), need{"token_endpoint_auth_methods_supported", method})
+	}
+	for _, n := range needs {
+		v, ok := metadata[n.member]
+		if !ok {
+			return "has no " + n.member
+		}
+		var list []string
+		if n.value != "" && (json.Unmarshal(v, &list) != nil || !slices.Contains(list, n.value)) {
+			return "does not list " + n.value + " in its " + n.member
+		}
+	}
+	return ""
+}
+
+// An attempt is one grant at one provider.
+type attempt struct {
+	*provider
+	name   string // of the provider
+	id     string
+	secret openid.Secret
+	client *openid.Client
+	cfg    openid.Config
+
+	mu    sync.Mutex
+	asked map[string]int // exchanges, by endpoint
+	then  map[string]func()
+}
+
+// after runs f, once, as soon as an endpoint has answered: the user decides when the client has asked, and asked in vain.
+func (a *attempt) after(endpoint string, f func()) { a.then[endpoint] = f }
+
+func (a *attempt) hear(_ context.Context, e openid.Event) {
+	if e.Kind != openid.EventExchange {
+		return
+	}
+	a.mu.Lock()
+	a.asked[e.Name]++
+	f := a.then[e.Name]
+	delete(a.then, e.Name)
+	a.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+func (a *attempt) count(endpoint string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.asked[endpoint]
+}
+
+// TestGrants plays every grant, and every endpoint that is about tokens, against everybody who has it.
+func TestGrants(t *testing.T) {
+	var mu sync.Mutex
+	cells := map[[2]string]string{}
+	skipped := false
+	providers := []string{"oidc-provider"}
+	t.Run("each", func(t *testing.T) {
+		for _, g := range grants {
+			for _, name := range providers {
+				t.Run(g.name+" at "+name, func(t *testing.T) {
+					said := "failed"
+					defer func() {
+						mu.Lock()
+						defer mu.Unlock()
+						cells[[2]string{g.name, name}] = said
+						skipped = skipped || t.Skipped()
+					}()
+					p := g.provider(t, name) // which says what is missing on this machine
+					t.Parallel()
+					said = g.at(t, name, p)
+				})
+			}
+		}
+	})
+	switch {
+	case t.Failed():
+	case skipped:
+		t.Skip("docs/interop.md is not compared: a provider is missing, as go test -v says")
+	default:
+		stands(t, "Grants", tabulate("grant", names(grants, func(g grant) string { return g.name }), providers, cells), grantsSay)
+	}
+}
+
+const grantsSay = `Each row obtains a token or asks about one, where the provider's own metadata offers that.`
+
+func (g grant) at(t *testing.T, name string, p *provider) string {
+	if why := g.refusals[name]; why != "" {
+		return "refused: " + why
+	}
+	if p == nil {
+		return "refused: " + issuerLacks
+	}
+	var metadata map[string]json.RawMessage
+	p.call(t, http.MethodGet, p.issuer+"/.well-known/openid-configuration", nil, http.StatusOK, &metadata)
+	if why := g.lacking(metadata); why != "" {
+		return "refused: " + why
+	}
+	a := &attempt{provider: p, name: name, asked: map[string]int{}, then: map[string]func(){}}
+	id, secret := p.registerAny(t, g.metadata(t))
+	a.connect(t, g, id, openid.NewSecret(secret))
+	g.play(t, a)
+	return "passed"
+}
+
+// connect makes the client of a registration.
+func (a *attempt) connect(t *testing.T, g grant, id string, secret openid.Secret) {
+	t.Helper()
+	a.id, a.secret = id, secret
+	a.cfg = openid.Config{Issuer: a.issuer, ClientID: id, Auth: openid.ClientSecret(secret), RedirectURI: appURI,
+		HTTPClient: &http.Client{Transport: a.transport}, InsecureAllowHTTP: a.transport == nil, Trace: a.hear}
+	if g.config != nil {
+		g.config(t, &a.cfg, secret)
+	}
+	if special := g.elsewhere[a.name]; special != nil {
+		special(t, &a.cfg, secret)
+	}
+	var err error
+	if a.client, err = openid.New(a.cfg); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// patience bounds a grant that waits for somebody.
+func patience(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// decideDevice is what the user does with the code that a device shows.
+func (a *attempt) decideDevice(t *testing.T, prompt openid.DevicePrompt, deny bool) {
+	ua := a.userAgent()
+	ua.deny = deny
+	if err := ua.decide(t.Context(), prompt.QR()); err != nil {
+		t.Error(err)
+	}
+}
+
+// decideBackchannel is what the user does with a request that their own device shows.
+func (a *attempt) decideBackchannel(t *testing.T, deny bool) {
+	a.call(t, http.MethodPost, a.issuer+"/decide", map[string]any{"client_id": a.id, "deny": deny}, http.StatusOK, new(struct{}))
+}
+
+// logIn is a whole login, for a grant that needs a user's tokens to begin with.
+func (a *attempt) logIn(t *testing.T, scope ...string) *openid.Tokens {
+	t.Helper()
+	ask := openid.AuthorizationRequest{Scope: scope, Prompt: []string{"consent"}}
+	tokens, err := through(t.Context(), a.client, a.provider, a.id, ask, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
+}
+
+// own is an access token of the client itself.
+func (a *attempt) own(t *testing.T) *openid.Tokens {
+	t.Helper()
+	tokens, err := a.client.Tokens(t.Context(), openid.ClientCredentials{Scope: []string{"api:read"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
+}
+
+// isAlive: the endpoint for it says that the token is good.
+func (a *attempt) isAlive(t *testing.T, token openid.Secret) *openid.Introspection {
+	t.Helper()
+	got, err := a.client.Introspect(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func (a *attempt) isDead(t *testing.T, token openid.Secret) {
+	t.Helper()
+	if got, err := a.client.Introspect(t.Context(), token); !errors.Is(err, openid.ErrInactive) {
+		t.Errorf("got %v, %v; want a token that is not active", got, err)
+	}
+}
+
+func hasScope(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	for _, name := range want {
+		if !slices.Contains(got, name) {
+			t.Errorf("scope %q, want %q in it", got, strings.Join(want, " "))
+			return
+		}
+	}
+}
+
+func unknownToken() openid.Secret { return openid.NewSecret(rand.Text() + rand.Text()) }

@@ -1,0 +1,392 @@
+package interop
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/openid-client/openid"
+)
+
+const (
+	deviceGrant   = "urn:ietf:params:oauth:grant-type:device_code"
+	cibaGrant     = "urn:openid:params:grant-type:ciba"
+	exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange"
+	bearerGrant   = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+)
+
+var (
+	serviceGrants = []need{{"grant_types_supported", "client_credentials"}}
+	dpopService   = append([]need{{"dpop_signing_alg_values_supported", "ES256"}}, serviceGrants...)
+	introspecting = append([]need{{"introspection_endpoint", ""}}, serviceGrants...)
+	revoking      = append([]need{{"revocation_endpoint", ""}}, introspecting...)
+	devices       = []need{{"device_authorization_endpoint", ""}, {"grant_types_supported", deviceGrant}}
+	dpopDevices   = append([]need{{"dpop_signing_alg_values_supported", "ES256"}}, devices...)
+	backchannel   = []need{{"backchannel_authentication_endpoint", ""}, {"grant_types_supported", cibaGrant}}
+	dpopClient    = map[string]any{"dpop_bound_access_tokens": true}
+	nonceClient   = map[string]any{"dpop_bound_access_tokens": true, "dpop_nonce": true}
+	service       = map[string]any{"grant_types": []string{"client_credentials"}, "redirect_uris": []string{}, "response_types": []string{}}
+	both          = map[string]any{"grant_types": []string{"authorization_code", "refresh_token", "client_credentials"}}
+	device        = map[string]any{"grant_types": []string{deviceGrant, "refresh_token"}, "redirect_uris": []string{}, "response_types": []string{}}
+	signedAnswers = map[string]any{"introspection_signed_response_alg": "ES256"}
+)
+
+func backchannelClient(mode string) map[string]any {
+	return map[string]any{"grant_types": []string{cibaGrant, "refresh_token"}, "redirect_uris": []string{}, "response_types": []string{}, "backchannel_token_delivery_mode": mode}
+}
+
+func signedIntrospection(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
+	cfg.IntrospectionSigningAlgs = []string{"ES256"}
+}
+
+func withCertificate(auth bool) configure {
+	return func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
+		if auth {
+			cfg.Auth = openid.TLSClientAuth()
+		}
+		cfg.Certificate = clientCertificate("interop client", false)
+	}
+}
+
+var grants = []grant{
+	{flow: flow{name: "client credentials, client_secret_basic", register: service}, needs: serviceGrants, play: actsForItself},
+	{flow: flow{name: "client credentials, client_secret_post", register: plus(service, map[string]any{"token_endpoint_auth_method": "client_secret_post"}),
+		config: withAuth(openid.ClientSecretPost)}, needs: serviceGrants, play: actsForItself},
+	{flow: flow{name: "client credentials, client_secret_jwt", register: plus(service, map[string]any{"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "HS256"}),
+		config: withAuth(func(s openid.Secret) openid.ClientAuth { return openid.ClientSecretJWT(s) })}, needs: serviceGrants, play: actsForItself},
+	{flow: flow{name: "client credentials, private_key_jwt", register: plus(service, keyClient), config: withAuth(byKey)}, needs: serviceGrants, play: actsForItself},
+	{flow: flow{name: "client credentials, tls_client_auth", issuer: mtls, config: withCertificate(true), register: plus(service, map[string]any{"token_endpoint_auth_method": "tls_client_auth",
+		"tls_client_auth_subject_dn": "CN=interop client", "tls_client_certificate_bound_access_tokens": true})}, needs: serviceGrants, play: actsForItself},
+	{flow: flow{name: "client credentials, self_signed_tls_client_auth", issuer: mtls, register: plus(service, map[string]any{"token_endpoint_auth_method": "self_signed_tls_client_auth"}),
+		certificate: selfSigned, config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
+			cfg.Auth, cfg.Certificate = openid.TLSClientAuth(), selfSigned()
+		}}, needs: serviceGrants, play: actsForItself},
+	{flow: flow{name: "client credentials, DPoP", register: plus(service, dpopClient), config: bound}, needs: dpopService, play: actsForItself},
+	{flow: flow{name: "client credentials, DPoP with nonces", register: plus(service, nonceClient), config: bound}, needs: dpopService, play: actsForItselfWithNonces},
+	{flow: flow{name: "client credentials for a resource", register: service}, needs: serviceGrants, play: actsAtAResource},
+
+	{flow: flow{name: "introspection", register: service}, needs: introspecting, play: introspects},
+	{flow: flow{name: "introspection, JWT", register: plus(service, signedAnswers), config: signedIntrospection}, needs: introspecting, play: introspects},
+	{flow: flow{name: "introspection, encrypted JWT", register: plus(service, signedAnswers, map[string]any{"introspection_encrypted_response_alg": "ECDH-ES+A256KW", "introspection_encrypted_response_enc": "A256GCM"}),
+		config: all(decrypting, signedIntrospection)}, needs: introspecting, play: introspects},
+	{flow: flow{name: "introspection of an unknown token", register: service}, needs: introspecting, play: introspectsTheUnknown},
+	{flow: flow{name: "introspection of an unknown token, JWT", register: plus(service, signedAnswers), config: signedIntrospection}, needs: introspecting, play: introspectsTheUnknown},
+	{flow: flow{name: "introspection of a token bound by DPoP", register: plus(service, dpopClient), config: bound}, needs: append([]need{{"dpop_signing_alg_values_supported", "ES256"}}, introspecting...),
+		play: introspectsTheBound},
+	{flow: flow{name: "introspection of a token bound to a certificate", issuer: mtls, register: plus(service, map[string]any{"tls_client_certificate_bound_access_tokens": true}), config: withCertificate(false)},
+		needs: introspecting, play: introspectsTheCertified},
+	{flow: flow{name: "revocation of an access token", register: service}, needs: revoking, play: revokes},
+	{flow: flow{name: "revocation of a refresh token"}, needs: revoking[:2], play: revokesTheRefreshToken},
+
+	{flow: flow{name: "device", register: device}, needs: devices, play: logsInElsewhere},
+	{flow: flow{name: "device, public client", register: plus(device, map[string]any{"token_endpoint_auth_method": "none"}), config: withAuth(func(openid.Secret) openid.ClientAuth { return openid.None() })},
+		needs: devices, play: logsInElsewhere},
+	{flow: flow{name: "device, DPoP", register: plus(device, dpopClient), config: bound}, needs: dpopDevices, play: logsInElsewhere},
+	{flow: flow{name: "device, DPoP with nonces", register: plus(device, nonceClient), config: bound}, needs: dpopDevices, play: logsInElsewhere},
+	{flow: flow{name: "device, denied", register: device}, needs: devices, play: isDeniedElsewhere},
+	{flow: flow{name: "device, expired", register: plus(device, map[string]any{"device_trouble": "expired"})}, needs: devices, play: expires},
+	{flow: flow{name: "device, slow_down", register: plus(device, map[string]any{"device_trouble": "slow_down"}), config: overhearing}, needs: devices, play: slowsDown},
+
+	{flow: flow{name: "CIBA, poll", register: backchannelClient("poll")}, needs: backchannel, play: asksTheUser},
+	{flow: flow{name: "CIBA, signed request", register: plus(backchannelClient("poll"), map[string]any{"backchannel_authentication_request_signing_alg": "ES256"}), config: signedRequests},
+		needs: backchannel, play: asksTheUser},
+	{flow: flow{name: "CIBA, DPoP", register: plus(backchannelClient("poll"), dpopClient), config: bound}, needs: backchannel, play: asksTheUser},
+	{flow: flow{name: "CIBA, by an earlier ID Token", register: plus(backchannelClient("poll"), map[string]any{"grant_types": []string{"authorization_code", cibaGrant, "refresh_token"},
+		"redirect_uris": []string{appURI}, "response_types": []string{"code"}})}, needs: backchannel, play: asksTheUserAgain},
+	{flow: flow{name: "CIBA, denied", register: backchannelClient("poll")}, needs: backchannel, play: isDeniedByTheUser},
+	{flow: flow{name: "CIBA, unknown user", register: backchannelClient("poll")}, needs: backchannel, play: asksNobody},
+	{flow: flow{name: "CIBA, ping", register: plus(backchannelClient("ping"), map[string]any{"backchannel_client_notification_endpoint": notifications() + "/ping"})},
+		needs: append([]need{{"backchannel_token_delivery_modes_supported", "ping"}}, backchannel...), play: isTold},
+
+	{flow: flow{name: "UserInfo"}, needs: []need{{"userinfo_endpoint", ""}}, play: asksWho},
+	{flow: flow{name: "UserInfo, JWT", register: map[string]any{"userinfo_signed_response_alg": "ES256"}, config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
+		cfg.UserInfoSigningAlgs = []string{"ES256"}
+	}}, needs: []need{{"userinfo_signing_alg_values_supported", "ES256"}}, play: asksWho},
+	{flow: flow{name: "UserInfo, encrypted", register: map[string]any{"userinfo_signed_response_alg": "ES256", "userinfo_encrypted_response_alg": "RSA-OAEP-256", "userinfo_encrypted_response_enc": "A256GCM"}, config: decrypting},
+		needs: []need{{"userinfo_encryption_alg_values_supported", "RSA-OAEP-256"}}, play: asksWho},
+	{flow: flow{name: "refresh for less"}, play: refreshesForLess},
+}
+
+func actsForItself(t *testing.T, a *attempt) {
+	got := a.own(t)
+	if got.AccessToken.IsEmpty() || got.IDToken != nil || !got.RefreshToken.IsEmpty() {
+		t.Errorf("got %v, want an access token and nothing else", got)
+	}
+	hasScope(t, got.Scope, "api:read")
+	a.isBound(t, got)
+}
+
+// isBound: tokens are bound where the client asks for it, and only there.
+func (a *attempt) isBound(t *testing.T, got *openid.Tokens) {
+	t.Helper()
+	if a.cfg.DPoP == (openid.DPoP{}) {
+		if got.Type != "Bearer" || got.DPoPThumbprint() != "" {
+			t.Errorf("got %v of type %s", got, got.Type)
+		}
+	} else {
+		isBound(t, nil, got)
+	}
+}
+
+func actsForItselfWithNonces(t *testing.T, a *attempt) {
+	actsForItself(t, a)
+	if n := a.count("token"); n != 2 {
+		t.Errorf("the token endpoint was asked %d times, want once without its nonce and once with", n)
+	}
+	actsForItself(t, a)
+	if n := a.count("token"); n != 3 {
+		t.Errorf("the token endpoint was asked %d times, want the nonce to be kept", n)
+	}
+}
+
+func actsAtAResource(t *testing.T, a *attempt) {
+	got, err := a.client.Tokens(t.Context(), openid.ClientCredentials{Scope: []string{"api:read"}, Resource: []string{resource}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasScope(t, got.Scope, "api:read")
+}
+
+func introspects(t *testing.T, a *attempt) {
+	got := a.isAlive(t, a.own(t).AccessToken)
+	hasScope(t, got.Scope(), "api:read")
+	if got.ClientID() != a.id || !got.Expiry().After(time.Now()) {
+		t.Errorf("%v, of client %q, until %v", got, got.ClientID(), got.Expiry())
+	}
+	if d, ok := a.cfg.Decrypter.(*counted); ok && d.n.Load() == 0 {
+		t.Error("nothing came encrypted")
+	}
+}
+
+func introspectsTheUnknown(t *testing.T, a *attempt) { a.isDead(t, unknownToken()) }
+
+func introspectsTheBound(t *testing.T, a *attempt) {
+	tokens := a.own(t)
+	if got := a.isAlive(t, tokens.AccessToken); got.DPoPThumbprint() == "" || got.DPoPThumbprint() != tokens.DPoPThumbprint() {
+		t.Errorf("bound to %q, they say %q", tokens.DPoPThumbprint(), got.DPoPThumbprint())
+	}
+}
+
+func introspectsTheCertified(t *testing.T, a *attempt) {
+	sum := sha256.Sum256(a.cfg.Certificate.Certificate[0])
+	want := base64.RawURLEncoding.EncodeToString(sum[:])
+	if got := a.isAlive(t, a.own(t).AccessToken); got.CertificateThumbprint() != want {
+		t.Errorf("bound to %q, they say %q", want, got.CertificateThumbprint())
+	}
+}
+
+func revokes(t *testing.T, a *attempt) {
+	token := a.own(t).AccessToken
+	a.isAlive(t, token)
+	for range 2 { // the second time it is unknown, which is no error
+		if err := a.client.Revoke(t.Context(), token, "access_token"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.isDead(t, token)
+}
+
+func revokesTheRefreshToken(t *testing.T, a *attempt) {
+	tokens := a.logIn(t, "openid", "offline_access")
+	a.isAlive(t, tokens.RefreshToken)
+	if err := a.client.Revoke(t.Context(), tokens.RefreshToken, "refresh_token"); err != nil {
+		t.Fatal(err)
+	}
+	a.isDead(t, tokens.RefreshToken)
+	_, err := a.client.Refresh(t.Context(), tokens)
+	refused(t, err, "token", openid.ErrInvalidGrant)
+}
+
+// obtainDevice decides once the device has asked in vain.
+func (a *attempt) obtainDevice(t *testing.T, deny bool) (*openid.Tokens, error) {
+	t.Helper()
+	var prompt openid.DevicePrompt
+	a.after("token", func() { a.decideDevice(t, prompt, deny) })
+	return a.client.Tokens(patience(t), openid.Device{Scope: []string{"openid", "email", "offline_access"}, Show: func(p openid.DevicePrompt) { prompt = p }})
+}
+
+func logsInElsewhere(t *testing.T, a *attempt) {
+	got, err := a.obtainDevice(t, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := a.count("token"); n < 2 {
+		t.Errorf("the tokens came after %d questions, before the user had decided", n)
+	}
+	a.isUsable(t, got)
+}
+
+// isUsable: the tokens of a user tell who that is, now and after a refresh.
+func (a *attempt) isUsable(t *testing.T, got *openid.Tokens) {
+	t.Helper()
+	a.isBound(t, got)
+	if got.IDToken.Subject() == "" {
+		t.Error("nobody logged in")
+	}
+	for range 2 {
+		if info, err := a.client.UserInfo(t.Context(), got); err != nil || info.Subject() != got.IDToken.Subject() {
+			t.Errorf("UserInfo: %v, %v", info, err)
+		}
+		if got.RefreshToken.IsEmpty() {
+			return
+		}
+		again, err := a.client.Refresh(t.Context(), got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.IDToken == nil {
+			t.Error("the refresh forgot who it is")
+		}
+		got = again
+	}
+}
+
+// overheard keeps the error codes that a client was told.
+type overheard struct {
+	http.RoundTripper
+	codes []string
+}
+
+func overhearing(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
+	cfg.HTTPClient = &http.Client{Transport: &overheard{RoundTripper: http.DefaultTransport}}
+}
+
+func (o *overheard) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := o.RoundTripper.RoundTrip(r)
+	if err != nil || res.StatusCode < 400 {
+		return res, err
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxPage))
+	res.Body.Close()
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	var said struct{ Error string }
+	if json.Unmarshal(body, &said) == nil {
+		o.codes = append(o.codes, said.Error)
+	}
+	return res, err
+}
+
+// slowsDown: the provider refuses whoever asks again too soon.
+func slowsDown(t *testing.T, a *attempt) {
+	logsInElsewhere(t, a)
+	if codes := a.cfg.HTTPClient.Transport.(*overheard).codes; !slices.Equal(codes, []string{"slow_down"}) {
+		t.Errorf("the client was told %q, want slow_down", codes)
+	}
+}
+
+func isDeniedElsewhere(t *testing.T, a *attempt) {
+	_, err := a.obtainDevice(t, true)
+	refused(t, err, "token", openid.ErrAccessDenied)
+}
+
+func expires(t *testing.T, a *attempt) {
+	_, err := a.client.Tokens(patience(t), openid.Device{Scope: []string{"openid"}, Show: func(openid.DevicePrompt) {}})
+	refused(t, err, "token", openid.ErrExpiredToken)
+}
+
+func (a *attempt) obtainBackchannel(t *testing.T, ask openid.CIBA, deny bool) (*openid.Tokens, error) {
+	t.Helper()
+	a.after("token", func() { a.decideBackchannel(t, deny) })
+	ask.Scope, ask.BindingMessage = []string{"openid", "email", "offline_access"}, "W4SCT"
+	return a.client.Tokens(patience(t), ask)
+}
+
+func asksTheUser(t *testing.T, a *attempt) {
+	got, err := a.obtainBackchannel(t, openid.CIBA{LoginHint: "alice"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := a.count("token"); n != 2 {
+		t.Errorf("the token endpoint was asked %d times, want once in vain and once more", n)
+	}
+	a.isUsable(t, got)
+}
+
+func asksTheUserAgain(t *testing.T, a *attempt) {
+	before := a.logIn(t, "openid")
+	got, err := a.obtainBackchannel(t, openid.CIBA{IDTokenHint: before.IDToken}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.isUsable(t, got)
+}
+
+func isDeniedByTheUser(t *testing.T, a *attempt) {
+	_, err := a.obtainBackchannel(t, openid.CIBA{LoginHint: "alice"}, true)
+	refused(t, err, "token", openid.ErrAccessDenied)
+}
+
+func asksNobody(t *testing.T, a *attempt) {
+	_, err := a.client.Tokens(patience(t), openid.CIBA{LoginHint: "nobody"})
+	refused(t, err, "backchannel authentication", openid.ErrUnknownUserID)
+}
+
+// pings is where the tests are told that a user has decided.
+var pings openid.PingEndpoint
+
+var pinged atomic.Int64
+
+// notifications is the address of the tests' own server, under a certificate that the providers of a run believe.
+var notifications = onceServing(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	answer := httptest.NewRecorder()
+	pings.ServeHTTP(answer, r)
+	if answer.Code == http.StatusNoContent {
+		pinged.Add(1)
+	}
+	w.WriteHeader(answer.Code)
+}))
+
+func isTold(t *testing.T, a *attempt) {
+	before := pinged.Load()
+	a.after("backchannel authentication", func() { go a.decideBackchannel(t, false) })
+	got, err := a.client.Tokens(patience(t), openid.CIBA{Scope: []string{"openid", "email", "offline_access"}, LoginHint: "alice", Ping: &pings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pinged.Load() != before+1 || a.count("token") != 1 {
+		t.Errorf("%d notifications and %d questions, want one of each", pinged.Load()-before, a.count("token"))
+	}
+	a.isUsable(t, got)
+}
+
+func asksWho(t *testing.T, a *attempt) {
+	tokens := a.logIn(t, "openid", "email")
+	info, err := a.client.UserInfo(t.Context(), tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := openid.Claims[struct {
+		Email string `json:"email"`
+	}](info)
+	if err != nil || claims.Email == "" || info.Subject() != tokens.IDToken.Subject() {
+		t.Errorf("%v with %q, %v", info, claims.Email, err)
+	}
+	if d, ok := a.cfg.Decrypter.(*counted); ok && d.n.Load() == 0 {
+		t.Error("nothing came encrypted")
+	}
+	_, err = a.client.UserInfo(t.Context(), &openid.Tokens{AccessToken: unknownToken(), Type: "Bearer", IDToken: tokens.IDToken})
+	if e := new(openid.ResponseError); !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
+		t.Errorf("got %v, want a refusal of the unknown token", err)
+	}
+}
+
+func refreshesForLess(t *testing.T, a *attempt) {
+	before := a.logIn(t, "openid", "email", "offline_access")
+	after, err := a.client.Tokens(t.Context(), openid.RefreshToken{Previous: before, Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasScope(t, after.Scope, "openid")
+	if len(after.Scope) != 1 {
+		t.Errorf("scope %q, want openid only", after.Scope)
+	}
+}
