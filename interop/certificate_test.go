@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -73,18 +74,17 @@ func clientCertificate(name string, selfSigned bool) *tls.Certificate {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, key)}, PrivateKey: key}
 }
 
-// onceServing serves h over TLS from the first call on, as long as the tests run.
-func onceServing(h http.Handler) func() string {
-	return sync.OnceValue(func() string {
-		pair, err := tls.X509KeyPair([]byte(authority().cert), []byte(authority().key))
-		if err != nil {
-			panic(err)
-		}
-		s := httptest.NewUnstartedServer(h)
-		s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
-		s.StartTLS()
-		return s.URL
-	})
+// servingTLS serves h until the test ends.
+func servingTLS(t *testing.T, h http.Handler) string {
+	pair, err := tls.X509KeyPair([]byte(authority().cert), []byte(authority().key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(h)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
 }
 
 func encodePEM(kind string, der []byte) string {

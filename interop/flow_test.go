@@ -138,6 +138,15 @@ func byKey(openid.Secret) openid.ClientAuth {
 	return openid.PrivateKeyJWT(rsaSigningKey(), "rsa-sig", openid.Signing{Algorithm: "PS256"})
 }
 
+// byKeyForEach is the same for a server that wants to be told, each time, which of its endpoints it is.
+func byKeyForEach(_ *testing.T, cfg *openid.Config, _ openid.Secret) { cfg.Auth = endpointAudience{} }
+
+type endpointAudience struct{}
+
+func (endpointAudience) Authenticate(ctx context.Context, r *openid.AuthRequest) error {
+	return openid.PrivateKeyJWT(rsaSigningKey(), "rsa-sig", openid.Signing{Algorithm: "PS256", Audience: r.Endpoint}).Authenticate(ctx, r)
+}
+
 var jarm = map[string]any{"authorization_signed_response_alg": "ES256"}
 
 var keyClient = map[string]any{"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "PS256"}
@@ -214,9 +223,7 @@ var flows = []flow{
 		}), elsewhere: map[string]configure{"Glewlwyd": func(_ *testing.T, cfg *openid.Config, s openid.Secret) {
 			cfg.Auth = openid.ClientSecretJWT(s, openid.Signing{Algorithm: "HS512", Audience: cfg.Issuer + "/token"})
 		}}},
-	{name: "private_key_jwt, PS256", register: keyClient, config: withAuth(byKey), elsewhere: map[string]configure{"Glewlwyd": func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
-		cfg.Auth = openid.PrivateKeyJWT(rsaSigningKey(), "rsa-sig", openid.Signing{Algorithm: "PS256", Audience: cfg.Issuer + "/token"})
-	}}},
+	{name: "private_key_jwt, PS256", register: keyClient, config: withAuth(byKey), elsewhere: map[string]configure{"Glewlwyd": byKeyForEach}},
 	{name: "tls_client_auth", issuer: mtls, register: map[string]any{"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=interop client", "tls_client_certificate_bound_access_tokens": true},
 		config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
 			cfg.Auth, cfg.Certificate = openid.TLSClientAuth(), clientCertificate("interop client", false)
@@ -317,7 +324,7 @@ func (f flow) play(t *testing.T, name string) string {
 	}
 	id, secret := p.registerAny(t, f.metadata(t))
 	cfg := openid.Config{Issuer: p.issuer, ClientID: id, Auth: openid.ClientSecret(openid.NewSecret(secret)), RedirectURI: appURI,
-		HTTPClient: &http.Client{Transport: p.transport}, InsecureAllowHTTP: p.transport == nil}
+		HTTPClient: &http.Client{Transport: p.transport}, InsecureAllowHTTP: strings.HasPrefix(p.issuer, "http:")}
 	if f.config != nil {
 		f.config(t, &cfg, openid.NewSecret(secret))
 	}
@@ -398,7 +405,7 @@ func (f flow) provider(t *testing.T, name string) *provider {
 	_, nonces := f.register["dpop_nonce"]
 	if name == "Glewlwyd" {
 		g := startedGlewlwyd(t)
-		return &provider{issuer: g.base + map[bool]string{false: "plain", true: "nonce"}[nonces], glewlwyd: g}
+		return &provider{issuer: g.base + map[bool]string{false: "plain", true: "nonce"}[nonces], glewlwyd: g, transport: &g.turns}
 	}
 	op := openidtest.New(t, openidtest.Config{Scopes: scopes, AuthorizationDetails: []string{"payment"}, Resources: []string{resource}, DPoPNonces: nonces,
 		Log: t.Logf})
@@ -476,7 +483,7 @@ func jwk(t *testing.T, public crypto.PublicKey, kid, use string) map[string]any 
 func (p *provider) registerAny(t *testing.T, metadata map[string]any) (id, secret string) {
 	t.Helper()
 	if p.glewlwyd != nil {
-		id, secret = "client-"+rand.Text(), rand.Text()+rand.Text()+rand.Text()
+		id, secret = p.glewlwyd.clientID(metadata), rand.Text()+rand.Text()+rand.Text()
 		p.glewlwyd.register(t, id, secret, metadata)
 		return id, secret
 	}

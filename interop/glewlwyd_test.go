@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
@@ -42,6 +43,16 @@ type glewlwyd struct {
 	base   string // of its API
 	admin  *http.Client
 	errors bounded
+	turns  oneByOne
+}
+
+// oneByOne lets requests wait for each other: Glewlwyd's SQLite fails, now and then, when it is asked twice at once.
+type oneByOne struct{ mu sync.Mutex }
+
+func (o *oneByOne) RoundTrip(r *http.Request) (*http.Response, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // startedGlewlwyd returns the process. Where the program is missing the test is skipped, unless it is required.
@@ -84,7 +95,7 @@ func startGlewlwyd() (*glewlwyd, error) {
 		err = g.cmd.Start()
 	}
 	if err == nil {
-		g.admin = newUserAgent(nil).http
+		g.admin = newUserAgent(&g.turns).http
 		err = g.setUp()
 	}
 	if err != nil {
@@ -200,7 +211,7 @@ func (g *glewlwyd) setUp() error {
 	if err := g.widen(ctx); err != nil {
 		return err
 	}
-	for _, scope := range []string{"email", "api:read", "offline_access"} {
+	for _, scope := range []string{"email", "api:read", "offline_access", askingSigned} {
 		if err := g.call(ctx, g.admin, "POST", "scope/", map[string]any{"name": scope, "display_name": scope, "description": scope, "password_required": false}, nil); err != nil {
 			return err
 		}
@@ -250,7 +261,7 @@ func (g *glewlwyd) issuer(name string) map[string]any {
 	keys, _ := json.Marshal(private)
 	parameters := map[string]any{"iss": g.base + name, "jwks-private": string(keys), "default-kid": "es", "client-sign_kid-parameter": "sign_kid", "jwks-show": true,
 		"subject-type": "public", "access-token-duration": 600, "refresh-token-duration": 3600, "code-duration": 60, "refresh-token-rolling": true,
-		"refresh-token-one-use": "always", "allow-non-oidc": true, "allowed-scope": []string{"openid", "email", "api:read", "offline_access"}, "pkce-allowed": true,
+		"refresh-token-one-use": "always", "allow-non-oidc": true, "allowed-scope": []string{"openid", "email", "api:read", "offline_access", askingSigned}, "pkce-allowed": true,
 		"email-claim": "on-demand", "email-claim-scope": []string{"email"}, "scope-claim": "mandatory",
 		"request-parameter-allow": true, "request-parameter-allow-encrypted": true, "request-uri-allow-https-non-secure": true, "request-maximum-exp": 3600,
 		"client-jwks-parameter": "jwks", "client-jwks_uri-parameter": "jwks_uri", "client-pubkey-parameter": "pubkey",
@@ -276,12 +287,23 @@ func (g *glewlwyd) issuer(name string) map[string]any {
 	return map[string]any{"module": "oidc", "name": name, "display_name": name, "enabled": true, "parameters": parameters}
 }
 
+// askingSigned is a client that bears the name of a scope: what a JWT says of a token is for the token's audience here, and a token's
+// audience is its scope.
+const askingSigned = "signed-api"
+
+func (*glewlwyd) clientID(metadata map[string]any) string {
+	if _, ok := metadata["introspection_signed_response_alg"]; ok {
+		return askingSigned
+	}
+	return "client-" + rand.Text()
+}
+
 // register makes a client out of the metadata that other providers are given, as far as Glewlwyd has names for it.
 func (g *glewlwyd) register(t *testing.T, id, secret string, metadata map[string]any) {
 	t.Helper()
 	client := map[string]any{"client_id": id, "client_name": id, "client_secret": secret, "confidential": true, "enabled": true, "redirect_uri": metadata["redirect_uris"],
 		"authorization_type": []string{"code", "token", "id_token", "refresh_token", "client_credentials", "device_authorization", "urn:openid:params:grant-type:ciba"},
-		"scope":              []string{"api:read"}, "resource": []string{resource}}
+		"scope":              []string{"api:read", askingSigned}, "resource": []string{resource}}
 	for _, name := range clientMembers {
 		if v, ok := metadata[strings.Trim(name, "[]")]; ok {
 			switch v := v.(type) {
@@ -325,6 +347,52 @@ func (g *glewlwyd) logIn(ctx context.Context, ua *userAgent, issuer, clientID st
 		}
 	}
 	return g.call(ctx, ua.http, "PUT", "auth/grant/"+url.PathEscape(clientID), map[string]any{"scope": strings.Join(ask.Scope, " ")}, nil)
+}
+
+// approve opens one of the pages that ask alice, as she who agrees: its pages run in a browser only, and do no more.
+func (g *glewlwyd) approve(t *testing.T, ua *userAgent, issuer, clientID, page string) {
+	t.Helper()
+	ask := openid.AuthorizationRequest{Scope: []string{"openid", "email", "offline_access"}}
+	if err := g.logIn(t.Context(), ua, issuer, clientID, ask); err != nil {
+		t.Error(err)
+		return
+	}
+	if err := g.call(t.Context(), ua.http, "GET", strings.TrimPrefix(issuer, g.base)+page+"&g_continue", nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// decideBackchannel takes what waits for alice and agrees, or not.
+func (g *glewlwyd) decideBackchannel(t *testing.T, ua *userAgent, issuer, clientID string, deny bool) {
+	t.Helper()
+	plugin := strings.TrimPrefix(issuer, g.base)
+	if err := g.logIn(t.Context(), ua, issuer, clientID, openid.AuthorizationRequest{Scope: []string{"openid", "email", "offline_access"}}); err != nil {
+		t.Error(err)
+		return
+	}
+	var waiting []struct {
+		ClientID string `json:"client_id"`
+		Yes      string `json:"connect_uri"`
+		No       string `json:"cancel_uri"`
+	}
+	if err := g.call(t.Context(), ua.http, "GET", plugin+"/ciba_user_list", nil, &waiting); err != nil {
+		t.Error(err)
+		return
+	}
+	for _, w := range waiting {
+		if w.ClientID != clientID {
+			continue
+		}
+		decide := w.Yes + "&g_continue"
+		if deny {
+			decide = w.No + "&g_continue"
+		}
+		if err := g.call(t.Context(), ua.http, "GET", strings.TrimPrefix(decide, g.base), nil, nil); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	t.Errorf("nothing waits for alice, of client %s", clientID)
 }
 
 // privateJWK is a key with its private part, for a provider of the tests' own.
