@@ -37,14 +37,14 @@ func (g grant) lacking(metadata map[string]json.RawMessage) string {
 	for _, n := range needs {
 		v, ok := metadata[n.member]
 		if !ok {
-			return "has no " + n.member
+			return "its metadata has no " + n.member
 		}
 		var list, more []string
 		if n.member == "grant_types_supported" { // Glewlwyd lists some here, as if they were response types
 			_ = json.Unmarshal(metadata["response_types_supported"], &more)
 		}
 		if n.value != "" && (json.Unmarshal(v, &list) != nil || !slices.Contains(append(list, more...), n.value)) {
-			return "does not list " + n.value + " in its " + n.member
+			return "its " + n.member + " lack it"
 		}
 	}
 	return ""
@@ -96,7 +96,7 @@ func TestGrants(t *testing.T) {
 	var mu sync.Mutex
 	cells := map[[2]string]string{}
 	skipped := false
-	providers := []string{"oidc-provider", "Glewlwyd"}
+	providers := []string{"oidc-provider", "Glewlwyd", "zitadel", "fosite"}
 	t.Run("each", func(t *testing.T) {
 		for _, g := range grants {
 			for _, name := range providers {
@@ -125,7 +125,7 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-const grantsSay = `Each row obtains a token or asks about one, where the provider's own metadata offers that.`
+const grantsSay = `Each row obtains a token or asks about one, where the provider's own metadata offers that; what has to be refused is refused.`
 
 func (g grant) at(t *testing.T, name string, p *provider) string {
 	if why := g.refusals[name]; why != "" {

@@ -402,6 +402,13 @@ func (f flow) provider(t *testing.T, name string) *provider {
 	if f.issuer != nil {
 		return nil
 	}
+	switch name {
+	case "zitadel":
+		one := zitadel.started(t)
+		return &provider{issuer: one.Issuer, one: one}
+	case "fosite":
+		return &provider{issuer: fosite.started(t).Issuer}
+	}
 	_, nonces := f.register["dpop_nonce"]
 	if name == "Glewlwyd" {
 		g := startedGlewlwyd(t)
@@ -486,6 +493,9 @@ func (p *provider) registerAny(t *testing.T, metadata map[string]any) (id, secre
 		id, secret = p.glewlwyd.clientID(metadata), rand.Text()+rand.Text()+rand.Text()
 		p.glewlwyd.register(t, id, secret, metadata)
 		return id, secret
+	}
+	if p.one != nil {
+		return p.one.ClientID, p.one.Secret
 	}
 	var server struct {
 		Endpoint string `json:"registration_endpoint"`

@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,11 +59,7 @@ func startedGlewlwyd(t *testing.T) *glewlwyd {
 	t.Helper()
 	_, err := os.Stat(filepath.Join(glewlwydProgram, "usr/bin/glewlwyd"))
 	if _, missing := exec.LookPath("sqlite3"); err != nil || missing != nil {
-		const missing = "Glewlwyd is not there: run interop/glewlwyd/install on Debian 12"
-		if slices.Contains(strings.Split(os.Getenv("OPENID_TEST_REQUIRE"), ","), "glewlwyd") {
-			t.Fatalf("%s (OPENID_TEST_REQUIRE names glewlwyd)", missing)
-		}
-		t.Skip(missing)
+		lack(t, "glewlwyd", "Glewlwyd is not there: run interop/glewlwyd/install on Debian 12")
 	}
 	g := &glewlwydProcess
 	g.once.Do(func() { g.glewlwyd, g.err = startGlewlwyd() })

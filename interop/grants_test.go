@@ -2,6 +2,10 @@ package interop
 
 import (
 	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -26,7 +30,10 @@ var (
 	serviceGrants = []need{{"grant_types_supported", "client_credentials"}}
 	dpopService   = append([]need{{"dpop_signing_alg_values_supported", "ES256"}}, serviceGrants...)
 	introspecting = append([]need{{"introspection_endpoint", ""}}, serviceGrants...)
+	signedSaying  = append([]need{{"introspection_signing_alg_values_supported", "ES256"}}, introspecting...)
+	sealedSaying  = append([]need{{"introspection_encryption_alg_values_supported", "ECDH-ES+A256KW"}}, signedSaying...)
 	revoking      = append([]need{{"revocation_endpoint", ""}}, introspecting...)
+	exchanging    = []need{{"grant_types_supported", exchangeGrant}}
 	devices       = []need{{"device_authorization_endpoint", ""}, {"grant_types_supported", deviceGrant}}
 	dpopDevices   = append([]need{{"dpop_signing_alg_values_supported", "ES256"}}, devices...)
 	backchannel   = []need{{"backchannel_authentication_endpoint", ""}, {"grant_types_supported", cibaGrant}}
@@ -39,6 +46,7 @@ var (
 )
 
 const (
+	sameScope      = "takes no notice of a scope in a refresh"
 	noPage         = "has no page to say no on"
 	honestCodes    = "lets a code live as long as it says, so that the client gives up first"
 	patientClients = "says slow_down to nobody who keeps to the interval"
@@ -70,7 +78,7 @@ var grants = []grant{
 		elsewhere: map[string]configure{"Glewlwyd": func(_ *testing.T, cfg *openid.Config, s openid.Secret) {
 			cfg.Auth = openid.ClientSecretJWT(s, openid.Signing{Audience: cfg.Issuer + "/token"})
 		}}}, needs: serviceGrants, play: actsForItself},
-	{flow: flow{name: "client credentials, private_key_jwt", register: plus(service, keyClient), config: withAuth(byKey), elsewhere: map[string]configure{"Glewlwyd": byKeyForEach}},
+	{flow: flow{name: "client credentials, private_key_jwt", register: plus(service, keyClient), config: withAuth(byKey), elsewhere: map[string]configure{"Glewlwyd": byKeyForEach, "fosite": byKeyForEach}},
 		needs: serviceGrants, play: actsForItself},
 	{flow: flow{name: "client credentials, tls_client_auth", issuer: mtls, config: withCertificate(true), register: plus(service, map[string]any{"token_endpoint_auth_method": "tls_client_auth",
 		"tls_client_auth_subject_dn": "CN=interop client", "tls_client_certificate_bound_access_tokens": true})}, needs: serviceGrants, play: actsForItself},
@@ -83,26 +91,27 @@ var grants = []grant{
 	{flow: flow{name: "client credentials for a resource", register: service}, needs: serviceGrants, play: actsAtAResource},
 
 	{flow: flow{name: "introspection", register: service}, needs: introspecting, play: introspects},
-	{flow: flow{name: "introspection, JWT", register: plus(service, signedAnswers), config: signedIntrospection}, needs: introspecting, play: introspects},
+	{flow: flow{name: "introspection, JWT", register: plus(service, signedAnswers), config: signedIntrospection}, needs: signedSaying, play: introspects},
 	{flow: flow{name: "introspection, encrypted JWT", register: plus(service, signedAnswers, map[string]any{"introspection_encrypted_response_alg": "ECDH-ES+A256KW", "introspection_encrypted_response_enc": "A256GCM"}),
-		config: all(decrypting, signedIntrospection), refusals: map[string]string{"Glewlwyd": "signs the answer, and does not encrypt it"}}, needs: introspecting, play: introspects},
+		config: all(decrypting, signedIntrospection), refusals: map[string]string{"Glewlwyd": "signs the answer, and does not encrypt it"}}, needs: sealedSaying, play: introspects},
 	{flow: flow{name: "introspection of an unknown token", register: service}, needs: introspecting, play: introspectsTheUnknown},
-	{flow: flow{name: "introspection of an unknown token, JWT", register: plus(service, signedAnswers), config: signedIntrospection, refusals: map[string]string{"Glewlwyd": "answers an error where a JWT has to say that the token is not active"}}, needs: introspecting, play: introspectsTheUnknown},
+	{flow: flow{name: "introspection of an unknown token, JWT", register: plus(service, signedAnswers), config: signedIntrospection, refusals: map[string]string{"Glewlwyd": "answers an error where a JWT has to say that the token is not active"}}, needs: signedSaying, play: introspectsTheUnknown},
 	{flow: flow{name: "introspection of a token bound by DPoP", register: plus(service, dpopClient), config: bound}, needs: append([]need{{"dpop_signing_alg_values_supported", "ES256"}}, introspecting...),
 		play: introspectsTheBound},
 	{flow: flow{name: "introspection of a token bound to a certificate", issuer: mtls, register: plus(service, map[string]any{"tls_client_certificate_bound_access_tokens": true}), config: withCertificate(false)},
 		needs: introspecting, play: introspectsTheCertified},
+	{flow: flow{name: "introspection of a refresh token", refusals: map[string]string{"zitadel": "introspects access tokens only"}}, needs: introspecting[:1], play: introspectsTheRefreshToken},
 	{flow: flow{name: "revocation of an access token", register: service}, needs: revoking, play: revokes},
-	{flow: flow{name: "revocation of a refresh token"}, needs: revoking[:2], play: revokesTheRefreshToken},
+	{flow: flow{name: "revocation of a refresh token"}, needs: revoking[:1], play: revokesTheRefreshToken},
 
 	{flow: flow{name: "device", register: device}, needs: devices, play: logsInElsewhere},
-	{flow: flow{name: "device, public client", register: plus(device, map[string]any{"token_endpoint_auth_method": "none"}), config: withAuth(func(openid.Secret) openid.ClientAuth { return openid.None() })},
-		needs: devices, play: logsInElsewhere},
+	{flow: flow{name: "device, public client", register: plus(device, map[string]any{"token_endpoint_auth_method": "none"}), config: withAuth(func(openid.Secret) openid.ClientAuth { return openid.None() }),
+		refusals: map[string]string{"zitadel": "has one client in its example, a confidential one"}}, needs: devices, play: logsInElsewhere},
 	{flow: flow{name: "device, DPoP", register: plus(device, dpopClient), config: bound}, needs: dpopDevices, play: logsInElsewhere},
 	{flow: flow{name: "device, DPoP with nonces", register: plus(device, nonceClient), config: bound}, needs: dpopDevices, play: logsInElsewhere},
 	{flow: flow{name: "device, denied", register: device, refusals: map[string]string{"Glewlwyd": noPage}}, needs: devices, play: isDeniedElsewhere},
-	{flow: flow{name: "device, expired", register: plus(device, map[string]any{"device_trouble": "expired"}), refusals: map[string]string{"Glewlwyd": honestCodes}}, needs: devices, play: expires},
-	{flow: flow{name: "device, slow_down", register: plus(device, map[string]any{"device_trouble": "slow_down"}), config: overhearing, refusals: map[string]string{"Glewlwyd": patientClients}}, needs: devices, play: slowsDown},
+	{flow: flow{name: "device, expired", register: plus(device, map[string]any{"device_trouble": "expired"}), refusals: map[string]string{"Glewlwyd": honestCodes, "zitadel": honestCodes}}, needs: devices, play: expires},
+	{flow: flow{name: "device, slow_down", register: plus(device, map[string]any{"device_trouble": "slow_down"}), config: overhearing, refusals: map[string]string{"Glewlwyd": patientClients, "zitadel": patientClients}}, needs: devices, play: slowsDown},
 
 	{flow: flow{name: "CIBA, poll", register: backchannelClient("poll")}, needs: backchannel, play: asksTheUser},
 	{flow: flow{name: "CIBA, signed request", register: plus(backchannelClient("poll"), keyClient, map[string]any{"backchannel_authentication_request_signing_alg": "ES256"}),
@@ -115,13 +124,21 @@ var grants = []grant{
 	{flow: flow{name: "CIBA, ping", register: plus(backchannelClient("ping"), map[string]any{"backchannel_client_notification_endpoint": ""})},
 		needs: append([]need{{"backchannel_token_delivery_modes_supported", "ping"}}, backchannel...), play: isTold},
 
+	{flow: flow{name: "token exchange"}, needs: exchanging, play: exchanges},
+	{flow: flow{name: "token exchange, with an actor"}, needs: exchanging, play: exchangesForAnActor},
+	{flow: flow{name: "token exchange for an ID Token"}, needs: exchanging, play: exchangesForAnIDToken},
+	{flow: flow{name: "token exchange of an unknown token"}, needs: exchanging, play: exchangesNothing},
+	{flow: flow{name: "JWT bearer"}, needs: []need{{"grant_types_supported", bearerGrant}}, play: isVouchedFor},
+	{flow: flow{name: "JWT bearer, by a stranger"}, needs: []need{{"grant_types_supported", bearerGrant}}, play: isVouchedForByAStranger},
+	{flow: flow{name: "SAML bearer"}, needs: []need{{"grant_types_supported", "urn:ietf:params:oauth:grant-type:saml2-bearer"}}},
+
 	{flow: flow{name: "UserInfo"}, needs: []need{{"userinfo_endpoint", ""}}, play: asksWho},
 	{flow: flow{name: "UserInfo, JWT", register: map[string]any{"userinfo_signed_response_alg": "ES256"}, config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
 		cfg.UserInfoSigningAlgs = []string{"ES256"}
 	}, refusals: map[string]string{"Glewlwyd": ownType}}, needs: []need{{"userinfo_signing_alg_values_supported", "ES256"}}, play: asksWho},
 	{flow: flow{name: "UserInfo, encrypted", register: map[string]any{"userinfo_signed_response_alg": "ES256", "userinfo_encrypted_response_alg": "RSA-OAEP-256", "userinfo_encrypted_response_enc": "A256GCM"}, config: decrypting, refusals: map[string]string{"Glewlwyd": ownType}},
 		needs: []need{{"userinfo_encryption_alg_values_supported", "RSA-OAEP-256"}}, play: asksWho},
-	{flow: flow{name: "refresh for less", refusals: map[string]string{"Glewlwyd": "takes no notice of a scope in a refresh"}}, play: refreshesForLess},
+	{flow: flow{name: "refresh for less", refusals: map[string]string{"Glewlwyd": sameScope, "fosite": sameScope}}, play: refreshesForLess},
 }
 
 func actsForItself(t *testing.T, a *attempt) {
@@ -203,13 +220,22 @@ func revokes(t *testing.T, a *attempt) {
 	a.isDead(t, token)
 }
 
-func revokesTheRefreshToken(t *testing.T, a *attempt) {
+func introspectsTheRefreshToken(t *testing.T, a *attempt) {
 	tokens := a.logIn(t, "openid", "offline_access")
-	a.isAlive(t, tokens.RefreshToken)
+	if got := a.isAlive(t, tokens.RefreshToken); got.Subject() != tokens.IDToken.Subject() {
+		t.Errorf("%v, want the user %q", got, tokens.IDToken.Subject())
+	}
 	if err := a.client.Revoke(t.Context(), tokens.RefreshToken, "refresh_token"); err != nil {
 		t.Fatal(err)
 	}
 	a.isDead(t, tokens.RefreshToken)
+}
+
+func revokesTheRefreshToken(t *testing.T, a *attempt) {
+	tokens := a.logIn(t, "openid", "offline_access")
+	if err := a.client.Revoke(t.Context(), tokens.RefreshToken, "refresh_token"); err != nil {
+		t.Fatal(err)
+	}
 	_, err := a.client.Refresh(t.Context(), tokens)
 	if e := new(openid.ResponseError); a.glewlwyd != nil && errors.As(err, &e) && e.Code == "" && e.Status == http.StatusBadRequest {
 		return // it gives no code
@@ -384,4 +410,90 @@ func refreshesForLess(t *testing.T, a *attempt) {
 	if len(after.Scope) != 1 {
 		t.Errorf("scope %q, want openid only", after.Scope)
 	}
+}
+
+func exchanges(t *testing.T, a *attempt) {
+	user := a.logIn(t, "openid", "email")
+	got, err := a.client.Tokens(t.Context(), openid.TokenExchange{Subject: user.AccessToken, RequestedType: openid.AccessTokenType, Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.AccessToken.Equal(user.AccessToken) || got.IssuedType != openid.AccessTokenType || got.Type != "Bearer" {
+		t.Errorf("got %v of type %s, a %s", got, got.Type, got.IssuedType)
+	}
+	hasScope(t, got.Scope, "openid")
+	got.IDToken = user.IDToken
+	if info, err := a.client.UserInfo(t.Context(), got); err != nil || info.Subject() != user.IDToken.Subject() {
+		t.Errorf("UserInfo by the new token: %v, %v", info, err)
+	}
+}
+
+func exchangesForAnActor(t *testing.T, a *attempt) {
+	user, actor := a.logIn(t, "openid", "email"), a.logIn(t, "openid")
+	got, err := a.client.Tokens(t.Context(), openid.TokenExchange{Subject: user.IDToken.Raw(), SubjectType: openid.IDTokenType, Actor: actor.AccessToken,
+		RequestedType: openid.AccessTokenType, Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.AccessToken.IsEmpty() || got.IssuedType != openid.AccessTokenType {
+		t.Errorf("got %v, a %s", got, got.IssuedType)
+	}
+}
+
+func exchangesForAnIDToken(t *testing.T, a *attempt) {
+	user := a.logIn(t, "openid", "email")
+	got, err := a.client.Tokens(t.Context(), openid.TokenExchange{Subject: user.AccessToken, RequestedType: openid.IDTokenType, Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Type != "N_A" || got.IssuedType != openid.IDTokenType {
+		t.Errorf("got %v of type %s, a %s", got, got.Type, got.IssuedType)
+	}
+	got.IDToken = user.IDToken
+	if _, err := a.client.UserInfo(t.Context(), got); err == nil {
+		t.Error("a token that is no access token was presented")
+	}
+}
+
+func exchangesNothing(t *testing.T, a *attempt) {
+	_, err := a.client.Tokens(t.Context(), openid.TokenExchange{Subject: unknownToken()})
+	refused(t, err, "token", openid.ErrInvalidRequest)
+}
+
+// vouch signs what somebody who is trusted says about the user (RFC 7523 section 3), as the client itself here.
+func (a *attempt) vouch(t *testing.T, key *rsa.PrivateKey) func(context.Context) (openid.Secret, error) {
+	subject := "alice"
+	if a.name == "zitadel" {
+		subject = a.id // it lets nobody speak about others
+	}
+	return func(context.Context) (openid.Secret, error) {
+		now := time.Now()
+		claims, err := json.Marshal(map[string]any{"iss": a.id, "sub": subject, "aud": []string{a.issuer, a.issuer + "/token"}, "jti": rand.Text(),
+			"iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
+		if err != nil {
+			return openid.Secret{}, err
+		}
+		encode := base64.RawURLEncoding.EncodeToString
+		signed := encode([]byte(`{"alg":"RS256","kid":"rsa-sig","typ":"JWT"}`)) + "." + encode(claims)
+		sum := sha256.Sum256([]byte(signed))
+		signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+		if err != nil {
+			return openid.Secret{}, err
+		}
+		return openid.NewSecret(signed + "." + encode(signature)), nil
+	}
+}
+
+func isVouchedFor(t *testing.T, a *attempt) {
+	got, err := a.client.Tokens(t.Context(), openid.JWTBearer{Assertion: a.vouch(t, rsaSigningKey()), Scope: []string{"api:read"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasScope(t, got.Scope, "api:read")
+	a.isAlive(t, got.AccessToken)
+}
+
+func isVouchedForByAStranger(t *testing.T, a *attempt) {
+	_, err := a.client.Tokens(t.Context(), openid.JWTBearer{Assertion: a.vouch(t, newRSA()), Scope: []string{"api:read"}})
+	refused(t, err, "token", openid.ErrInvalidGrant)
 }

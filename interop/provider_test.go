@@ -33,6 +33,7 @@ type provider struct {
 	transport http.RoundTripper // nil: the default one, over plain http
 	pages     bool              // there is somebody to ask, who can say no
 	ed25519   bool              // knows the algorithm by its name of RFC 9864
+	one       *process          // has one client, and registers none
 	glewlwyd  *glewlwyd         // is registered with and logged in to in a way of its own; nil: as the standards say
 }
 
