@@ -96,7 +96,7 @@ func TestGrants(t *testing.T) {
 	var mu sync.Mutex
 	cells := map[[2]string]string{}
 	skipped := false
-	providers := []string{"oidc-provider", "Glewlwyd", "zitadel", "fosite"}
+	providers := []string{"oidc-provider", "Glewlwyd", "zitadel", "fosite", "openidtest"}
 	t.Run("each", func(t *testing.T) {
 		for _, g := range grants {
 			for _, name := range providers {
@@ -194,19 +194,33 @@ func (a *attempt) decideBackchannel(t *testing.T, deny bool) {
 		a.glewlwyd.decideBackchannel(t, a.userAgent(), a.issuer, a.id, deny)
 		return
 	}
+	if a.name == "openidtest" {
+		ua := a.userAgent()
+		ua.deny = deny
+		if err := ua.decide(t.Context(), a.issuer+"/backchannel"); err != nil {
+			t.Error(err)
+		}
+		return
+	}
 	a.call(t, http.MethodPost, a.issuer+"/decide", map[string]any{"client_id": a.id, "deny": deny}, http.StatusOK, new(struct{}))
 }
 
-// notifications serves the endpoint for pings, under a certificate that the providers of a run believe.
+// notifications serves the endpoint for pings, under a certificate that the providers in other processes believe.
 func (a *attempt) notifications(t *testing.T) string {
-	return servingTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
 		a.pings.ServeHTTP(answer, r)
 		if answer.Code == http.StatusNoContent {
 			a.pinged.Add(1)
 		}
 		w.WriteHeader(answer.Code)
-	})) + "/ping"
+	})
+	if a.name != "openidtest" {
+		return servingTLS(t, h) + "/ping"
+	}
+	s := httptest.NewServer(h) // which openidtest allows on loopback
+	t.Cleanup(s.Close)
+	return s.URL + "/ping"
 }
 
 // hint is what a provider knows alice by.

@@ -42,6 +42,8 @@ var (
 	service       = map[string]any{"grant_types": []string{"client_credentials"}, "redirect_uris": []string{}, "response_types": []string{}}
 	both          = map[string]any{"grant_types": []string{"authorization_code", "refresh_token", "client_credentials"}}
 	device        = map[string]any{"grant_types": []string{deviceGrant, "refresh_token"}, "redirect_uris": []string{}, "response_types": []string{}}
+	exchanger     = map[string]any{"grant_types": []string{"authorization_code", "refresh_token", exchangeGrant}}
+	vouching      = map[string]any{"grant_types": []string{bearerGrant}, "redirect_uris": []string{}, "response_types": []string{}}
 	signedAnswers = map[string]any{"introspection_signed_response_alg": "ES256"}
 )
 
@@ -110,8 +112,8 @@ var grants = []grant{
 	{flow: flow{name: "device, DPoP", register: plus(device, dpopClient), config: bound}, needs: dpopDevices, play: logsInElsewhere},
 	{flow: flow{name: "device, DPoP with nonces", register: plus(device, nonceClient), config: bound}, needs: dpopDevices, play: logsInElsewhere},
 	{flow: flow{name: "device, denied", register: device, refusals: map[string]string{"Glewlwyd": noPage}}, needs: devices, play: isDeniedElsewhere},
-	{flow: flow{name: "device, expired", register: plus(device, map[string]any{"device_trouble": "expired"}), refusals: map[string]string{"Glewlwyd": honestCodes, "zitadel": honestCodes}}, needs: devices, play: expires},
-	{flow: flow{name: "device, slow_down", register: plus(device, map[string]any{"device_trouble": "slow_down"}), config: overhearing, refusals: map[string]string{"Glewlwyd": patientClients, "zitadel": patientClients}}, needs: devices, play: slowsDown},
+	{flow: flow{name: "device, expired", register: plus(device, map[string]any{"device_trouble": "expired"}), refusals: map[string]string{"Glewlwyd": honestCodes, "zitadel": honestCodes, "openidtest": honestCodes}}, needs: devices, play: expires},
+	{flow: flow{name: "device, slow_down", register: plus(device, map[string]any{"device_trouble": "slow_down"}), config: overhearing, refusals: map[string]string{"Glewlwyd": patientClients, "zitadel": patientClients, "openidtest": patientClients}}, needs: devices, play: slowsDown},
 
 	{flow: flow{name: "CIBA, poll", register: backchannelClient("poll")}, needs: backchannel, play: asksTheUser},
 	{flow: flow{name: "CIBA, signed request", register: plus(backchannelClient("poll"), keyClient, map[string]any{"backchannel_authentication_request_signing_alg": "ES256"}),
@@ -124,12 +126,12 @@ var grants = []grant{
 	{flow: flow{name: "CIBA, ping", register: plus(backchannelClient("ping"), map[string]any{"backchannel_client_notification_endpoint": ""})},
 		needs: append([]need{{"backchannel_token_delivery_modes_supported", "ping"}}, backchannel...), play: isTold},
 
-	{flow: flow{name: "token exchange"}, needs: exchanging, play: exchanges},
-	{flow: flow{name: "token exchange, with an actor"}, needs: exchanging, play: exchangesForAnActor},
-	{flow: flow{name: "token exchange for an ID Token"}, needs: exchanging, play: exchangesForAnIDToken},
-	{flow: flow{name: "token exchange of an unknown token"}, needs: exchanging, play: exchangesNothing},
-	{flow: flow{name: "JWT bearer"}, needs: []need{{"grant_types_supported", bearerGrant}}, play: isVouchedFor},
-	{flow: flow{name: "JWT bearer, by a stranger"}, needs: []need{{"grant_types_supported", bearerGrant}}, play: isVouchedForByAStranger},
+	{flow: flow{name: "token exchange", register: exchanger}, needs: exchanging, play: exchanges},
+	{flow: flow{name: "token exchange, with an actor", register: exchanger}, needs: exchanging, play: exchangesForAnActor},
+	{flow: flow{name: "token exchange for an ID Token", register: exchanger}, needs: exchanging, play: exchangesForAnIDToken},
+	{flow: flow{name: "token exchange of an unknown token", register: exchanger}, needs: exchanging, play: exchangesNothing},
+	{flow: flow{name: "JWT bearer", register: vouching}, needs: []need{{"grant_types_supported", bearerGrant}}, play: isVouchedFor},
+	{flow: flow{name: "JWT bearer, by a stranger", register: vouching}, needs: []need{{"grant_types_supported", bearerGrant}}, play: isVouchedForByAStranger},
 	{flow: flow{name: "SAML bearer"}, needs: []need{{"grant_types_supported", "urn:ietf:params:oauth:grant-type:saml2-bearer"}}},
 
 	{flow: flow{name: "UserInfo"}, needs: []need{{"userinfo_endpoint", ""}}, play: asksWho},

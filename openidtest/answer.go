@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,18 +25,27 @@ func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 // mend corrects errors and metadata.
-func (a *answer) mend(r *http.Request, n *note) {
+func (p *Provider) mend(a *answer, r *http.Request, n *note) {
 	doc := map[string]any{}
 	if json.Unmarshal(a.body.Bytes(), &doc) != nil {
 		return
 	}
 	switch code, failed := doc["error"].(string); {
 	case failed:
-		a.mendError(r, n, doc, code)
+		p.mendError(a, r, n, doc, code)
 	case r.URL.Path == "/.well-known/openid-configuration":
 		doc["request_uri_parameter_supported"] = true
 		doc["require_request_uri_registration"] = true
 		doc["prompt_values_supported"] = []string{"none", "login", "consent", "select_account"}
+	case r.URL.Path == "/device_authorization": // there are no options for these
+		doc["interval"] = seconds(pollInterval)
+		doc["verification_uri_complete"] = fmt.Sprintf("%s?user_code=%s", doc["verification_uri"], doc["user_code"])
+	case doc["auth_req_id"] != nil && p.autoApproved() != "":
+		id, _ := doc["auth_req_id"].(string)
+		if err := p.decideBackchannel(r.Context(), id, true); err != nil {
+			p.log("openidtest: backchannel: %s", reason(err))
+		}
+		return
 	default:
 		return
 	}
@@ -43,14 +53,21 @@ func (a *answer) mend(r *http.Request, n *note) {
 	_ = json.NewEncoder(&a.body).Encode(doc)
 }
 
-func (a *answer) mendError(r *http.Request, n *note, doc map[string]any, code string) {
+func (p *Provider) mendError(a *answer, r *http.Request, n *note, doc map[string]any, code string) {
+	asked, polling := polls(r)
 	switch {
 	case r.URL.Path == "/userinfo":
 		a.challengeBearer(r, n, doc, code)
 		return
 	case strings.Contains(reason(n.cause), "DPoP"):
 		code, a.status = "invalid_dpop_proof", http.StatusBadRequest
-	case code == string(goidc.ErrorCodeExpiredToken): // what it says of a code that came back a second time
+	case code == string(goidc.ErrorCodeAuthPending):
+		if p.tooSoon(asked) {
+			code = string(goidc.ErrorCodeSlowDown)
+		}
+	case code == string(goidc.ErrorCodeAccessDenied) && polling:
+		a.status = http.StatusBadRequest // it says 403
+	case code == string(goidc.ErrorCodeExpiredToken) && (!polling || reason(n.cause) == "grant was revoked"): // what it says of a code that came back a second time
 		code = string(goidc.ErrorCodeInvalidGrant)
 	case code == string(goidc.ErrorCodeUnauthorizedClient):
 		a.status = http.StatusBadRequest // it says 401

@@ -31,8 +31,8 @@ type Client struct {
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 
-	// GrantTypes are authorization_code, refresh_token and client_credentials. When empty: the first two, and the third
-	// for clients that authenticate. A refresh token is issued whenever the client may use it.
+	// GrantTypes are authorization_code, refresh_token, client_credentials, and by their URNs device_code, ciba, token-exchange and
+	// jwt-bearer. When empty: the first two, and the third for clients that authenticate. A refresh token is issued whenever the client may use it.
 	GrantTypes []string
 
 	// ResponseTypes are "code", when empty, and those that bring an ID Token, or with "token" an access token, through the browser.
@@ -53,6 +53,9 @@ type Client struct {
 var authMethods = []goidc.AuthnMethod{goidc.AuthnMethodNone, goidc.AuthnMethodSecretBasic, goidc.AuthnMethodSecretPost, goidc.AuthnMethodSecretJWT, goidc.AuthnMethodPrivateKeyJWT}
 
 var grantTypes = []goidc.GrantType{goidc.GrantAuthorizationCode, goidc.GrantRefreshToken, goidc.GrantClientCredentials}
+
+// otherGrants are for clients that ask for them.
+var otherGrants = []goidc.GrantType{goidc.GrantImplicit, goidc.GrantDeviceCode, goidc.GrantCIBA, goidc.GrantTokenExchange, goidc.GrantJWTBearer}
 
 // standardScopes are known to every provider.
 var standardScopes = []string{"openid", "profile", "email", "phone", "address", "offline_access"}
@@ -144,7 +147,7 @@ func (p *Provider) checkClient(c *goidc.Client) error {
 		}
 	}
 	for _, g := range c.GrantTypes {
-		if !slices.Contains(grantTypes, g) && g != goidc.GrantImplicit {
+		if !slices.Contains(grantTypes, g) && !slices.Contains(otherGrants, g) {
 			refuse("unknown grant type %q", g)
 		}
 	}

@@ -36,13 +36,15 @@
 //
 // A login form with username and password and without action goes on too, as when the user presses Enter. A wrong password
 // shows the login page again with status 403, an answer that lacks something its page with status 400. The page that asks for confirmation of a logout takes
-// action=allow and action=deny too.
+// action=allow and action=deny too, and so does /backchannel, where users log in and find, one after the other, the requests of CIBA that wait
+// for them: the answer to one needs the hidden field id of its form as well.
 //
 // # What it does
 //
 // The authorization code flow with PKCE (S256) and without, responses by query and form_post with iss (RFC 9207), nonce,
 // max_age, prompt, login_hint and id_token_hint; refresh tokens that rotate, a reused one revoking its grant; client
-// credentials; UserInfo, introspection, revocation; RP-initiated logout; dynamic registration and its management; plain
+// credentials; devices (RFC 8628); CIBA by poll and ping; token exchange (RFC 8693) of what it issued; assertions that a registered client
+// signed (RFC 7523); UserInfo, introspection, revocation; RP-initiated logout; dynamic registration and its management; plain
 // OAuth without an ID Token. Clients authenticate with none, client_secret_basic, client_secret_post, client_secret_jwt or
 // private_key_jwt. ID Tokens are signed with ES256, or what the client chose of RS256, PS256, EdDSA and HS256. Access
 // tokens are opaque. Its metadata stands at both well-known places, of OpenID Connect Discovery and of RFC 8414.

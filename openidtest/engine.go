@@ -15,7 +15,7 @@ import (
 
 // newEngine puts together the library that does the protocol. Its storage, its list of clients and its signer stay unused:
 // they share pointers between requests.
-func (p *Provider) newEngine() (http.Handler, error) {
+func (p *Provider) newEngine() (*provider.Provider, error) {
 	scopes := make([]goidc.Scope, len(p.scopes))
 	for i, s := range p.scopes {
 		scopes[i] = goidc.NewScope(s)
@@ -41,6 +41,15 @@ func (p *Provider) newEngine() (http.Handler, error) {
 		provider.WithRefreshTokenRotation(),
 		provider.WithRefreshTokenLifetime(seconds(24 * time.Hour)),
 		provider.WithClientCredentialsGrant(),
+		provider.WithDeviceGrant(&p.store, p.askUserCode, p.deviceConnected),
+		provider.WithCIBAGrant(&p.store, goidc.CIBADeliveryModePoll, goidc.CIBADeliveryModePing),
+		provider.WithCIBASessionHandler(p.beginBackchannel),
+		provider.WithCIBAPollingInterval(seconds(pollInterval)),
+		provider.WithCIBAJAR(requestAlgs[0], requestAlgs[1:]...),
+		provider.WithTokenExchangeGrant(p.exchange),
+		provider.WithTokenExchangeClientAuthnRequired(),
+		provider.WithJWTBearerGrant(p.vouched),
+		provider.WithJWTBearerGrantClientAuthnRequired(),
 
 		// tokens and claims
 		provider.WithTokenOptions(p.tokenOptions),
@@ -91,11 +100,7 @@ func (p *Provider) newEngine() (http.Handler, error) {
 		provider.WithHTTPClientFunc(func(context.Context) *http.Client { return outbound }),
 	}
 	options = append(options, p.authorizationDetails()...)
-	op, err := provider.New(p.issuer, &p.store, p.signingKeys, options...)
-	if err != nil {
-		return nil, err
-	}
-	return op.Handler(), nil
+	return provider.New(p.issuer, &p.store, p.signingKeys, options...)
 }
 
 // outbound fetches the jwks_uri of registered clients, from this machine only.

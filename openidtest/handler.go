@@ -49,7 +49,13 @@ func (p *Provider) handle(w http.ResponseWriter, r *http.Request) {
 	switch path, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); path {
 	case "":
 		_ = p.show(w, page{Kind: pageMessage, Title: "A provider for tests", Text: "This is an OpenID Provider for development and tests. Its issuer is " + p.issuer})
-	case "authorize", "logout":
+	case strings.TrimPrefix(backchannelPage, "/"):
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "the request cannot be read", http.StatusBadRequest)
+			return
+		}
+		p.serveBackchannel(w, r)
+	case "authorize", "logout", "device":
 		if err := r.ParseForm(); err != nil {
 			http.Error(w, "the request cannot be read", http.StatusBadRequest)
 			return
@@ -106,7 +112,7 @@ func (p *Provider) handleAPI(w http.ResponseWriter, r *http.Request, n *note, pa
 		a.refuseProof(r, code, why)
 	} else {
 		p.engine.ServeHTTP(a, r)
-		a.mend(r, n)
+		p.mend(a, r, n)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(a.body.Len()))
 	w.WriteHeader(a.status)

@@ -14,6 +14,7 @@ import (
 
 // login is the session of a user in one browser.
 type login struct {
+	id        string
 	user      User
 	at        time.Time
 	consented []string // client and scopes
@@ -64,15 +65,15 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 		default:
 			return p.ask(w, as, c, unanswered(r, shown, page{Kind: pageLogin, Username: as.LoginHint}))
 		}
-		id, l = rand.Text(), login{user: u, at: time.Now()}
-		_ = p.logins.put(id, l)
-		http.SetCookie(w, p.cookie(id))
+		l = p.startLogin(w, u)
+		id = l.id
 	}
 	as.Store[storedLogin] = id
 
 	consent := c.ID + " " + as.Scopes
-	agreed := auto != "" || shown == pageConsent && action == "allow" ||
+	remembered := as.DeviceCode == "" && // somebody else may have sent this user here: RFC 8628, section 5.4
 		slices.Contains(l.consented, consent) && !slices.Contains(prompt, "consent")
+	agreed := auto != "" || shown == pageConsent && action == "allow" || remembered
 	switch {
 	case !agreed && silent:
 		return refuse(errConsentRequired, "the user has not agreed yet")
@@ -84,6 +85,13 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 	as.GrantedResources, as.GrantedAuthDetails = as.Resources, as.AuthDetails
 	as.Store[storedAuthTime] = l.at.Unix()
 	return goidc.StatusSuccess, nil
+}
+
+func (p *Provider) startLogin(w http.ResponseWriter, u User) login {
+	l := login{id: rand.Text(), user: u, at: time.Now()}
+	_ = p.logins.put(l.id, l)
+	http.SetCookie(w, p.cookie(l.id))
+	return l
 }
 
 // unanswered says what was missing when a page that was shown came back without an answer.
@@ -155,6 +163,12 @@ func (p *Provider) ask(w http.ResponseWriter, as *goidc.AuthnSession, c *goidc.C
 	d.Action, d.Client = "/authorize/"+as.ID, cmp.Or(c.Name, c.ID)
 	if d.Kind == pageConsent {
 		d.Scopes = describe(strings.Fields(as.Scopes))
+	}
+	if as.DeviceCode != "" {
+		d.Action = "/device/" + as.ID
+		if d.Kind == pageConsent {
+			d.Text = "Your device has to show this code: " + as.UserCode
+		}
 	}
 	if d.Kind == pageLogin && p.demoUsers {
 		d.Users = p.users

@@ -7,6 +7,9 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strings"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
 )
 
 // page is what the user sees.
@@ -17,7 +20,8 @@ type page struct {
 	Text     string
 	Error    string
 	Action   string // where the form goes
-	Client   string // who asks
+	ID       string // of what the form decides about
+	Client   string // who asks; nobody on the login page of what waits for a user
 	Username string
 	Users    []User   // to choose from, with their passwords
 	Scopes   []string // in words
@@ -29,6 +33,7 @@ const (
 	pageLogin   pageKind = "login"
 	pageConsent pageKind = "consent"
 	pageLogout  pageKind = "logout"
+	pageCode    pageKind = "code"
 	pageMessage pageKind = "message"
 )
 
@@ -65,8 +70,11 @@ func (p *Provider) show(w http.ResponseWriter, d page) error {
 	return pageTemplate.Execute(w, d)
 }
 
-func (p *Provider) showError(w http.ResponseWriter, _ *http.Request, err error) error {
+func (p *Provider) showError(w http.ResponseWriter, r *http.Request, err error) error {
 	e := engineError(err)
+	if e.Code == goidc.ErrorCodeAccessDenied && strings.HasPrefix(r.URL.Path, "/device/") { // the device hears of it; here it is no mistake
+		return p.show(w, page{Kind: pageMessage, Title: "You have said no", Text: "You may close this page."})
+	}
 	return p.show(w, page{Kind: pageMessage, Status: e.StatusCode(), Title: "This does not work", Error: string(e.Code) + ": " + reason(err)})
 }
 

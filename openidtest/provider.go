@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
+	"github.com/luikyv/go-oidc/pkg/provider"
 )
 
 const defaultLifetime = 10 * time.Minute // of both tokens
@@ -33,7 +34,8 @@ type Config struct {
 	DPoPNonces bool
 
 	// AutoApprove is the username of the user who logs in and agrees to everything at once, without pages. When empty,
-	// the pages are shown. A request with prompt=none still fails until that user has logged in with the same cookies.
+	// the pages are shown. A request with prompt=none still fails until that user has logged in with the same cookies. A request of CIBA is
+	// agreed to as soon as it was made, by the user whom it names.
 	AutoApprove string
 
 	// Lifetimes are whole seconds, 10 minutes when 0. Fractions of a second are a mistake.
@@ -64,11 +66,14 @@ type Provider struct {
 	store               storage
 	clients, registered table[goidc.Client]
 	logins              table[login]
+	waiting             table[backchannel] // by auth_req_id
+	polled              table[time.Time]   // by device code or auth_req_id
 	keys                keyring
 
 	mu          sync.Mutex
 	autoApprove string
 
+	op          *provider.Provider
 	engine      http.Handler
 	server      http.Server
 	connections sync.WaitGroup
@@ -118,9 +123,10 @@ func Start(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.engine, err = p.newEngine(); err != nil {
+	if p.op, err = p.newEngine(); err != nil {
 		return nil, errors.Join(fmt.Errorf("openidtest: %w", err), ln.Close())
 	}
+	p.engine = p.op.Handler()
 	p.serve(ln)
 	return p, nil
 }

@@ -20,6 +20,7 @@ type registration struct {
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris"`
 	JWKSURI                string   `json:"jwks_uri"`
 	RequestURIs            []string `json:"request_uris"`
+	NotificationEndpoint   string   `json:"backchannel_client_notification_endpoint"`
 }
 
 // hideHTTP changes the body of a registration for the engine's eyes and notes what was there.
@@ -48,6 +49,7 @@ func (n *note) hideHTTP(r *http.Request) error {
 	set("post_logout_redirect_uris", hiddenAll(n.registered.PostLogoutRedirectURIs))
 	set("jwks_uri", hidden(n.registered.JWKSURI))
 	set("request_uris", hiddenAll(n.registered.RequestURIs))
+	set("backchannel_client_notification_endpoint", hidden(n.registered.NotificationEndpoint))
 	shown, _ := json.Marshal(doc)
 	r.Body = io.NopCloser(bytes.NewReader(shown))
 	return nil
@@ -75,7 +77,7 @@ func hiddenAll(uris []string) []string {
 func (p *Provider) register(ctx context.Context, _ string, m *goidc.ClientMeta) error {
 	sent := noteIn(ctx).registered
 	m.RedirectURIs, m.PostLogoutRedirectURIs, m.JWKSURI = sent.RedirectURIs, sent.PostLogoutRedirectURIs, sent.JWKSURI
-	m.RequestURIs = sent.RequestURIs
+	m.RequestURIs, m.CIBANotificationEndpoint = sent.RequestURIs, sent.NotificationEndpoint
 	if m.ScopeIDs == "" {
 		m.ScopeIDs = strings.Join(p.scopes, " ") // or the client could ask for nothing at all
 	}

@@ -93,6 +93,18 @@ func (t *table[T]) delete(id string) {
 	}
 }
 
+// find returns the oldest row that matches.
+func (t *table[T]) find(match func(T) bool) (value T, found bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for e := t.age.Front(); e != nil; e = e.Next() {
+		if r := e.Value.(*row[T]); match(r.value) {
+			return r.value, true
+		}
+	}
+	return value, false
+}
+
 func (t *table[T]) get(key string) (value T, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,7 +126,8 @@ type storage struct {
 // SaveSession implements the engine's AuthManager. A request that is answered is forgotten: going back to its page must
 // not yield a second code.
 func (s *storage) SaveSession(_ context.Context, as *goidc.AuthnSession) error {
-	if as.Status != goidc.StatusPending {
+	elsewhere := as.DeviceCode != "" || as.AuthReqID != "" // somebody who waits will ask how it ended
+	if as.Status != goidc.StatusPending && !(elsewhere && as.Status == goidc.StatusFailure) {
 		s.requests.delete(as.ID)
 		return nil
 	}
@@ -123,6 +136,12 @@ func (s *storage) SaveSession(_ context.Context, as *goidc.AuthnSession) error {
 	var aliases []string
 	if as.PushedAuthReqID != "" {
 		aliases = append(aliases, "pushed:"+as.PushedAuthReqID)
+	}
+	if as.DeviceCode != "" {
+		aliases = append(aliases, "device:"+as.DeviceCode, "user:"+plainCode(as.UserCode))
+	}
+	if as.AuthReqID != "" {
+		aliases = append(aliases, "ciba:"+as.AuthReqID)
 	}
 	return s.requests.update(as.ID, aliases, func(*goidc.AuthnSession) (goidc.AuthnSession, error) { return kept, nil })
 }
@@ -151,6 +170,12 @@ func (s *storage) SaveGrant(_ context.Context, g *goidc.Grant) error {
 	}
 	if g.RefreshToken != "" {
 		aliases = append(aliases, "refresh:"+g.RefreshToken)
+	}
+	if g.DeviceCode != "" {
+		aliases = append(aliases, "device:"+g.DeviceCode)
+	}
+	if g.AuthReqID != "" {
+		aliases = append(aliases, "ciba:"+g.AuthReqID)
 	}
 	version, _ := g.Store[grantVersion].(int)
 	g.Store = maps.Clone(g.Store)
