@@ -11,18 +11,20 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/openid-client/openid/openidtest"
 )
 
 // TestOpenIDClient lets npm openid-client judge our provider, lest our client and our provider agree on an error. It logs in at
 // npm oidc-provider too: what fails there is a fault of the checks.
 func TestOpenIDClient(t *testing.T) {
 	node := node(t)
-	eachWithPages(t, func(t *testing.T, p *provider) {
+	judge := func(t *testing.T, p *provider) {
 		browser := httptest.NewServer(&browsers{})
 		defer browser.Close()
 		task, err := json.Marshal(map[string]string{
 			"issuer": p.issuer, "browser": browser.URL, "redirect_uri": redirectURI, "return_uri": returnURI,
-			"client_id": specialID, "client_secret": specialSecret,
+			"client_id": specialID, "client_secret": specialSecret, "web_uri": appURI, "resource": resource, "backchannel": p.backchannel, "only": p.only,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -42,8 +44,8 @@ func TestOpenIDClient(t *testing.T) {
 		seen, done := 0, -1
 		for lines := json.NewDecoder(bytes.NewReader(out)); ; {
 			var line struct {
-				Check, Error string
-				Done         *int
+				Check, Error, Skipped string
+				Done                  *int
 			}
 			if err := lines.Decode(&line); err == io.EOF {
 				break
@@ -59,11 +61,19 @@ func TestOpenIDClient(t *testing.T) {
 				if line.Error != "" {
 					t.Error(line.Error)
 				}
+				if line.Skipped != "" {
+					t.Skip(line.Skipped)
+				}
 			})
 		}
 		if seen == 0 || seen != done {
 			t.Errorf("%d checks were reported, and client.mjs counted %d at its end", seen, done)
 		}
+	}
+	eachWithPages(t, judge)
+	t.Run("openidtest with DPoP nonces", func(t *testing.T) {
+		op := openidtest.New(t, openidtest.Config{Scopes: scopes, Clients: clients, Resources: []string{resource}, DPoPNonces: true, Log: t.Logf})
+		judge(t, &provider{issuer: op.Issuer(), pages: true, only: "DPoP"})
 	})
 }
 
@@ -99,7 +109,11 @@ func (b *browsers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.sessions[errand.Session] = ua
 	}
 	ua.deny = errand.Deny
-	if got, err := ua.visit(r.Context(), errand.URL, errand.Stop); err != nil {
+	if errand.Stop == "" {
+		if err := ua.decide(r.Context(), errand.URL); err != nil {
+			arrived.Error = err.Error()
+		}
+	} else if got, err := ua.visit(r.Context(), errand.URL, errand.Stop); err != nil {
 		arrived.Error = err.Error()
 	} else {
 		body, _ := io.ReadAll(got.Body) // from memory

@@ -32,9 +32,11 @@ type provider struct {
 	issuer    string
 	transport http.RoundTripper // nil: the default one, over plain http
 	pages     bool              // there is somebody to ask, who can say no
-	ed25519   bool              // knows the algorithm by its name of RFC 9864
-	one       *process          // has one client, and registers none
-	glewlwyd  *glewlwyd         // is registered with and logged in to in a way of its own; nil: as the standards say
+	// For npm openid-client: where users decide about requests of CIBA, and a part of the names of the checks to make.
+	backchannel, only string
+	ed25519           bool      // knows the algorithm by its name of RFC 9864
+	one               *process  // has one client, and registers none
+	glewlwyd          *glewlwyd // is registered with and logged in to in a way of its own; nil: as the standards say
 }
 
 // eachProvider runs a test against all of them. What needs Node.js says so by itself.
@@ -52,8 +54,8 @@ func eachWithPages(t *testing.T, test func(t *testing.T, p *provider)) {
 		test(t, &provider{issuer: oidcProviderIssuer(t), pages: true, ed25519: true})
 	})
 	t.Run("openidtest with pages", func(t *testing.T) {
-		op := openidtest.New(t, openidtest.Config{Scopes: scopes, Clients: clients, Log: t.Logf})
-		test(t, &provider{issuer: op.Issuer(), pages: true})
+		op := openidtest.New(t, openidtest.Config{Scopes: scopes, Clients: clients, AuthorizationDetails: []string{"payment"}, Resources: []string{resource}, Log: t.Logf})
+		test(t, &provider{issuer: op.Issuer(), pages: true, backchannel: op.Issuer() + "/backchannel"})
 	})
 }
 
