@@ -150,7 +150,7 @@ func endedContext(r *trial) {
 
 func unreachable(r *trial) {
 	f := &flaky{Backend: r.b}
-	s := r.over(f, r.times)
+	s := r.storeOver(f, r.times)
 	r.added("a", long)
 	for name, how := range map[string]func(context.Context) error{"refuses": refuse, "is silent": keepSilent} {
 		f.goAway(how)
@@ -181,7 +181,7 @@ func unreachable(r *trial) {
 func lostAnswers(r *trial) {
 	const times = 10
 	f := &flaky{Backend: r.b}
-	s := r.over(f, r.times)
+	s := r.storeOver(f, r.times)
 	for i := range times {
 		key := r.key + strconv.Itoa(i)
 		f.loseNext("Add", 1+i%2)
@@ -215,7 +215,7 @@ func lostTakeover(r *trial) {
 		r.locked(token(), "", short)
 		f := &flaky{Backend: r.b}
 		f.loseNext("Lock over", 1+4*i)
-		r.must("Update", r.over(f, r.times).Update(r.ctx, r.key, func(_ context.Context, h *store.Held) (store.Change, error) {
+		r.must("Update", r.storeOver(f, r.times).Update(r.ctx, r.key, func(_ context.Context, h *store.Held) (store.Change, error) {
 			if !h.TakenOver {
 				r.fault("not told that it took over")
 			}
@@ -231,7 +231,7 @@ func lostTakeover(r *trial) {
 func partitionAtSave(r *trial) {
 	f := &flaky{Backend: r.b}
 	r.added("a", long)
-	s := r.over(f, r.times)
+	s := r.storeOver(f, r.times)
 	err := s.Update(r.ctx, r.key, func(context.Context, *store.Held) (store.Change, error) {
 		f.goAway(keepSilent)
 		return put("mine"), nil
@@ -257,7 +257,7 @@ func partitionAtSave(r *trial) {
 func saveLingers(r *trial) {
 	f := &flaky{Backend: r.b}
 	r.added("a", long)
-	s := r.over(f, r.times)
+	s := r.storeOver(f, r.times)
 	err := s.Update(r.ctx, r.key, func(context.Context, *store.Held) (store.Change, error) {
 		f.goAway(refuse)
 		return put("b"), nil
@@ -294,13 +294,13 @@ func downPastLease(r *trial) {
 		}
 		return put("b"), nil
 	}
-	holder := r.start(func() { r.must("Update of the holder", r.over(f, r.times).Update(r.ctx, r.key, refresh)) })
+	holder := r.start(func() { r.must("Update of the holder", r.storeOver(f, r.times).Update(r.ctx, r.key, refresh)) })
 	r.await(entered)
 	var waiters []func()
 	for range 10 {
 		waiters = append(waiters, r.start(func() {
 			for { // as callers of a token source come again
-				if err := r.over(f, r.times).Update(r.ctx, r.key, refresh); err == nil || r.ctx.Err() != nil {
+				if err := r.storeOver(f, r.times).Update(r.ctx, r.key, refresh); err == nil || r.ctx.Err() != nil {
 					return
 				}
 				time.Sleep(short)
@@ -341,7 +341,7 @@ func fullAtSave(r *trial) {
 		r.key += "."
 		b := &noRoom{Backend: r.b}
 		b.left.Store(refusals)
-		s := r.over(b, r.times)
+		s := r.storeOver(b, r.times)
 		err := add1(r.ctx, s, r.key)
 		if u := (*store.UnsavedError)(nil); err != nil && (!errors.As(err, &u) || !errors.Is(err, store.ErrFull)) {
 			r.fatal("expected an UnsavedError with ErrFull, got %v", err)

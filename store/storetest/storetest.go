@@ -1,6 +1,16 @@
 // Package storetest is the contract of [store.Backend] as a test suite. A new backend is proven by [Run], in a test of its own, and, when other
 // processes reach its data, by [Child] in its TestMain: then holders of a lease are killed and stopped, too.
 //
+//	func TestMain(m *testing.M) {
+//		storetest.Child(func(dir string) (store.Backend, error) { return mystore.New(dir), nil })
+//		m.Run()
+//	}
+//
+//	func TestContract(t *testing.T) {
+//		dir := t.TempDir()
+//		storetest.Run(t, func(*testing.T) store.Backend { return mystore.New(dir) }, storetest.Options{DSN: dir})
+//	}
+//
 // Each case has a name, such as step/fence, and a guarantee: what it is for and who is hurt without it. A failure prints it.
 package storetest
 

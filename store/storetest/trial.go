@@ -35,6 +35,8 @@ type trial struct {
 type notes struct {
 	mu     sync.Mutex
 	found  []string
+	over   bool               // after a fatal one: what follows from it is no news
+	cancel context.CancelFunc // ends the trial
 	beside sync.WaitGroup
 	stores []*store.Store
 }
@@ -42,7 +44,7 @@ type notes struct {
 func (c testCase) faults(t *testing.T, b store.Backend, o Options) []string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), limit)
 	defer cancel()
-	r := &trial{t: t, ctx: ctx, o: o, b: b, key: c.name + ":" + rand.Text(), notes: new(notes)}
+	r := &trial{t: t, ctx: ctx, o: o, b: b, key: c.name + ":" + rand.Text(), notes: &notes{cancel: cancel}}
 	if !o.Bubble { // short leases, and more patience than a loaded machine takes
 		r.times = store.Options{Lease: 700 * time.Millisecond, Try: 500 * time.Millisecond, Grace: time.Second, MaxHold: 20 * time.Second, Linger: 10 * time.Second}
 	}
@@ -50,7 +52,7 @@ func (c testCase) faults(t *testing.T, b store.Backend, o Options) []string {
 		defer r.stopped()
 		c.try(r)
 	}()
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		r.fault("was not over after %s", limit)
 	}
 	cancel()
@@ -65,7 +67,7 @@ func (c testCase) faults(t *testing.T, b store.Backend, o Options) []string {
 	return r.found
 }
 
-// stop is the panic of fatal, which ends only the goroutine of the trial that it happens in.
+// stop is the panic of fatal.
 type stop struct{}
 
 func (r *trial) stopped() {
@@ -77,13 +79,17 @@ func (r *trial) stopped() {
 func (n *notes) fault(format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if text := fmt.Sprintf(format, args...); !slices.Contains(n.found, text) {
+	if text := fmt.Sprintf(format, args...); !n.over && !slices.Contains(n.found, text) {
 		n.found = append(n.found, text)
 	}
 }
 
 func (r *trial) fatal(format string, args ...any) {
 	r.fault(format, args...)
+	r.mu.Lock()
+	r.over = true
+	r.mu.Unlock()
+	r.cancel() // nobody waits for what does not come any more
 	panic(stop{})
 }
 
@@ -138,9 +144,9 @@ func token() store.Token {
 }
 
 // store is a user of the backend, with a queue of its own, like another process.
-func (r *trial) store() *store.Store { return r.over(r.b, r.times) }
+func (r *trial) store() *store.Store { return r.storeOver(r.b, r.times) }
 
-func (r *trial) over(b store.Backend, o store.Options) *store.Store {
+func (r *trial) storeOver(b store.Backend, o store.Options) *store.Store {
 	s := store.New(b, o)
 	r.mu.Lock()
 	defer r.mu.Unlock()

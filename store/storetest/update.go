@@ -120,7 +120,7 @@ func overstay(r *trial) {
 	times.MaxHold = lease(times)
 	entered, over := make(chan struct{}), make(chan struct{})
 	wait := r.start(func() {
-		err := r.over(r.b, times).Update(r.ctx, r.key, func(ctx context.Context, _ *store.Held) (store.Change, error) {
+		err := r.storeOver(r.b, times).Update(r.ctx, r.key, func(ctx context.Context, _ *store.Held) (store.Change, error) {
 			close(entered)
 			<-ctx.Done()
 			r.await(over) // in spite of its context
@@ -209,7 +209,7 @@ func ownDeadline(r *trial) {
 
 func cancelledFunction(r *trial) {
 	ctx, cancel := context.WithCancel(r.ctx)
-	s := r.over(&flaky{Backend: r.b}, r.times) // heeds contexts, which memory need not
+	s := r.storeOver(&flaky{Backend: r.b}, r.times) // heeds contexts, which memory need not
 	r.must("Update", s.Update(ctx, r.key, func(inner context.Context, _ *store.Held) (store.Change, error) {
 		cancel()
 		<-inner.Done()
