@@ -20,9 +20,10 @@ import (
 
 // A grant is a way to obtain tokens, or to ask about them, without a browser in hand.
 type grant struct {
-	flow         // what the client registers and how it is configured
-	needs []need // of the provider's metadata; where one is missing the provider cannot play this
-	play  func(t *testing.T, a *attempt)
+	flow          // what the client registers and how it is configured
+	needs  []need // of the provider's metadata; where one is missing the provider cannot play this
+	play   func(t *testing.T, a *attempt)
+	itself bool // the client registers itself
 }
 
 // A need is a member of the provider's metadata, with a value that it must list.
@@ -56,7 +57,6 @@ type attempt struct {
 	*provider
 	name   string // of the provider
 	id     string
-	secret openid.Secret
 	client *openid.Client
 	cfg    openid.Config
 
@@ -140,6 +140,10 @@ func (g grant) at(t *testing.T, name string, p *provider) string {
 		return "refused: " + why
 	}
 	a := &attempt{grant: g, provider: p, name: name, asked: map[string]int{}, then: map[string]func(){}}
+	if g.itself {
+		g.play(t, a)
+		return "passed"
+	}
 	metadata := g.metadata(t)
 	if _, ok := metadata["backchannel_client_notification_endpoint"]; ok {
 		metadata["backchannel_client_notification_endpoint"] = a.notifications(t)
@@ -150,12 +154,16 @@ func (g grant) at(t *testing.T, name string, p *provider) string {
 	return "passed"
 }
 
+// server is the configuration of a client that is not registered yet.
+func (a *attempt) server() openid.Config {
+	return openid.Config{Issuer: a.issuer, HTTPClient: &http.Client{Transport: a.transport}, InsecureAllowHTTP: strings.HasPrefix(a.issuer, "http:"), Trace: a.hear}
+}
+
 // connect makes the client of a registration.
 func (a *attempt) connect(t *testing.T, id string, secret openid.Secret) {
 	t.Helper()
-	a.id, a.secret = id, secret
-	a.cfg = openid.Config{Issuer: a.issuer, ClientID: id, Auth: openid.ClientSecret(secret), RedirectURI: appURI,
-		HTTPClient: &http.Client{Transport: a.transport}, InsecureAllowHTTP: strings.HasPrefix(a.issuer, "http:"), Trace: a.hear}
+	a.id, a.cfg = id, a.server()
+	a.cfg.ClientID, a.cfg.Auth, a.cfg.RedirectURI = id, openid.ClientSecret(secret), appURI
 	if a.config != nil {
 		a.config(t, &a.cfg, secret)
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -33,6 +34,7 @@ var (
 	signedSaying  = append([]need{{"introspection_signing_alg_values_supported", "ES256"}}, introspecting...)
 	sealedSaying  = append([]need{{"introspection_encryption_alg_values_supported", "ECDH-ES+A256KW"}}, signedSaying...)
 	revoking      = append([]need{{"revocation_endpoint", ""}}, introspecting...)
+	registering   = []need{{"registration_endpoint", ""}}
 	exchanging    = []need{{"grant_types_supported", exchangeGrant}}
 	devices       = []need{{"device_authorization_endpoint", ""}, {"grant_types_supported", deviceGrant}}
 	dpopDevices   = append([]need{{"dpop_signing_alg_values_supported", "ES256"}}, devices...)
@@ -47,12 +49,20 @@ var (
 	signedAnswers = map[string]any{"introspection_signed_response_alg": "ES256"}
 )
 
+var ownRegistration = map[string]string{"fosite": "leaves registration to who uses it"}
+
 const (
 	sameScope      = "takes no notice of a scope in a refresh"
 	noPage         = "has no page to say no on"
 	honestCodes    = "lets a code live as long as it says, so that the client gives up first"
 	patientClients = "says slow_down to nobody who keeps to the interval"
 )
+
+func plusText(texts map[string]string, name, more string) map[string]string {
+	texts = maps.Clone(texts)
+	texts[name] = more
+	return texts
+}
 
 func backchannelClient(mode string) map[string]any {
 	return map[string]any{"grant_types": []string{cibaGrant, "refresh_token"}, "redirect_uris": []string{}, "response_types": []string{}, "backchannel_token_delivery_mode": mode}
@@ -140,6 +150,9 @@ var grants = []grant{
 	}, refusals: map[string]string{"Glewlwyd": ownType}}, needs: []need{{"userinfo_signing_alg_values_supported", "ES256"}}, play: asksWho},
 	{flow: flow{name: "UserInfo, encrypted", register: map[string]any{"userinfo_signed_response_alg": "ES256", "userinfo_encrypted_response_alg": "RSA-OAEP-256", "userinfo_encrypted_response_enc": "A256GCM"}, config: decrypting, refusals: map[string]string{"Glewlwyd": ownType}},
 		needs: []need{{"userinfo_encryption_alg_values_supported", "RSA-OAEP-256"}}, play: asksWho},
+	{flow: flow{name: "registration", refusals: ownRegistration}, needs: registering, itself: true, play: registersItself},
+	{flow: flow{name: "registration, read, changed and ended", refusals: plusText(ownRegistration, "Glewlwyd", "reads back a list as token_endpoint_auth_method, where RFC 7591 has one name")}, needs: registering, itself: true, play: managesItself},
+	{flow: flow{name: "registration, refused", refusals: plusText(ownRegistration, "Glewlwyd", "takes a subject_type that nobody knows")}, needs: registering, itself: true, play: registersNonsense},
 	{flow: flow{name: "refresh for less", refusals: map[string]string{"Glewlwyd": sameScope, "fosite": sameScope}}, play: refreshesForLess},
 }
 
@@ -498,4 +511,60 @@ func isVouchedFor(t *testing.T, a *attempt) {
 func isVouchedForByAStranger(t *testing.T, a *attempt) {
 	_, err := a.client.Tokens(t.Context(), openid.JWTBearer{Assertion: a.vouch(t, newRSA()), Scope: []string{"api:read"}})
 	refused(t, err, "token", openid.ErrInvalidGrant)
+}
+
+// application is what a program that logs people in says of itself.
+func application() openid.ClientMetadata {
+	return openid.ClientMetadata{RedirectURIs: []string{appURI}, ClientName: "Shop", TokenEndpointAuthMethod: "client_secret_basic",
+		GrantTypes: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"}, Scope: []string{"openid", "email"}}
+}
+
+func registersItself(t *testing.T, a *attempt) {
+	made, err := openid.Register(t.Context(), a.server(), application())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.cfg, err = made.Config(a.server()); err != nil {
+		t.Fatal(err)
+	}
+	if a.client, err = openid.New(a.cfg); err != nil {
+		t.Fatal(err)
+	}
+	a.id = made.ClientID
+	if tokens := a.logIn(t, "openid", "email"); tokens.IDToken.Subject() == "" {
+		t.Error("nobody logged in")
+	}
+}
+
+func managesItself(t *testing.T, a *attempt) {
+	made, err := openid.Register(t.Context(), a.server(), application())
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := made.Read(t.Context(), a.server())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := read.Metadata
+	m.ClientName = "The Shop"
+	changed, err := read.Update(t.Context(), a.server(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed.ClientID != made.ClientID || changed.Metadata.ClientName != "The Shop" {
+		t.Errorf("got %v called %q", changed, changed.Metadata.ClientName)
+	}
+	if err := changed.Delete(t.Context(), a.server()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := changed.Read(t.Context(), a.server()); err == nil {
+		t.Error("a registration that is no more can be read")
+	}
+}
+
+func registersNonsense(t *testing.T, a *attempt) {
+	m := application()
+	m.SubjectType = "triangular"
+	_, err := openid.Register(t.Context(), a.server(), m)
+	refused(t, err, "registration", openid.ErrInvalidClientMetadata)
 }
