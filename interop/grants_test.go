@@ -42,7 +42,6 @@ var (
 	dpopClient    = map[string]any{"dpop_bound_access_tokens": true}
 	nonceClient   = map[string]any{"dpop_bound_access_tokens": true, "dpop_nonce": true}
 	service       = map[string]any{"grant_types": []string{"client_credentials"}, "redirect_uris": []string{}, "response_types": []string{}}
-	both          = map[string]any{"grant_types": []string{"authorization_code", "refresh_token", "client_credentials"}}
 	device        = map[string]any{"grant_types": []string{deviceGrant, "refresh_token"}, "redirect_uris": []string{}, "response_types": []string{}}
 	exchanger     = map[string]any{"grant_types": []string{"authorization_code", "refresh_token", exchangeGrant}}
 	vouching      = map[string]any{"grant_types": []string{bearerGrant}, "redirect_uris": []string{}, "response_types": []string{}}
