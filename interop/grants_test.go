@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -382,11 +383,14 @@ func asksNobody(t *testing.T, a *attempt) {
 }
 
 func isTold(t *testing.T, a *attempt) {
-	a.after("backchannel authentication", func() { go a.decideBackchannel(t, false) })
+	var deciding sync.WaitGroup
+	t.Cleanup(deciding.Wait)
+	a.after("backchannel authentication", func() { deciding.Go(func() { a.decideBackchannel(t, false) }) })
 	got, err := a.client.Tokens(patience(t), openid.CIBA{Scope: []string{"openid", "email", "offline_access"}, LoginHint: a.hint("alice"), Ping: &a.pings})
 	if err != nil {
 		t.Fatal(err)
 	}
+	deciding.Wait()
 	if a.pinged.Load() != 1 || a.count("token") != 1 {
 		t.Errorf("%d notifications and %d questions, want one of each", a.pinged.Load(), a.count("token"))
 	}
