@@ -82,8 +82,15 @@ func (s *TokenSource) keep(t *Tokens, obtained time.Time) (*keptTokens, error) {
 	return k, nil
 }
 
-func (k *keptTokens) good(now time.Time) bool  { return k.late.IsZero() || now.Before(k.late) }
-func (k *keptTokens) fresh(now time.Time) bool { return k.early.IsZero() || now.Before(k.early) }
+func (k *keptTokens) good(now time.Time) bool {
+	return k.shows() && (k.late.IsZero() || now.Before(k.late))
+}
+func (k *keptTokens) fresh(now time.Time) bool {
+	return k.shows() && (k.early.IsZero() || now.Before(k.early))
+}
+
+// shows: there is an access token. What was saved may be a refresh token only.
+func (k *keptTokens) shows() bool { return !k.tokens.AccessToken.IsEmpty() }
 
 // same: the access token is the one of k, which somebody does not want any more.
 func (k *keptTokens) same(t *Tokens) bool {

@@ -65,7 +65,7 @@ func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTok
 
 // usable returns what can be handed out as it is.
 func (s *TokenSource) usable(r *tokenRecord, rejected *keptTokens) (*keptTokens, error) {
-	if r.tokens == nil || r.tokens.AccessToken.IsEmpty() {
+	if r.tokens == nil {
 		return nil, nil
 	}
 	k, err := s.keep(r.tokens, r.obtained)
