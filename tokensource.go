@@ -210,13 +210,14 @@ func (s *TokenSource) Forget(ctx context.Context) error {
 	return nil
 }
 
-// drop forgets what is cached, and what is on its way.
-func (s *TokenSource) drop() {
+// drop forgets what is cached, and what is on its way. It returns the generation that begins.
+func (s *TokenSource) drop() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.epoch++
 	s.failed = failure{}
 	s.kept.Store(nil)
+	return s.epoch
 }
 
 // generation counts what Save and Forget did.
@@ -231,6 +232,17 @@ func (s *TokenSource) take(k *keptTokens, epoch int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.epoch == epoch {
+		s.failed = failure{}
+		s.kept.Store(k)
+	}
+}
+
+// replace caches k, for which the generation epoch began, over what was read meanwhile.
+func (s *TokenSource) replace(k *keptTokens, epoch int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoch == epoch {
+		s.epoch++
 		s.failed = failure{}
 		s.kept.Store(k)
 	}

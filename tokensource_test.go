@@ -66,7 +66,23 @@ type brokenStore struct {
 	store.Backend
 	mu   sync.Mutex
 	fail func(step string) error
-	slow time.Duration // between reading and answering
+	slow time.Duration    // between reading and answering
+	meet func(saved bool) // just before and just after a Save
+}
+
+func (b *brokenStore) meets(meet func(saved bool)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.meet = meet
+}
+
+func (b *brokenStore) met(saved bool) {
+	b.mu.Lock()
+	meet := b.meet
+	b.mu.Unlock()
+	if meet != nil {
+		meet(saved)
+	}
 }
 
 func (b *brokenStore) slows(d time.Duration) {
@@ -127,7 +143,10 @@ func (b *brokenStore) Save(ctx context.Context, key string, tok store.Token, c s
 	if err := b.broken("Save"); err != nil {
 		return err
 	}
-	return b.Backend.Save(ctx, key, tok, c)
+	b.met(false)
+	err := b.Backend.Save(ctx, key, tok, c)
+	b.met(true)
+	return err
 }
 
 func mustToken(t *testing.T, s *TokenSource) *Tokens {

@@ -173,14 +173,14 @@ func (s *TokenSource) settle(ctx context.Context, epoch int, o *outcome, err err
 		s.tell(ctx, TokenChange{Kind: o.kind, Tokens: k.tokens})
 		return k, nil
 	}
-	return nil, s.unsaved(ctx, epoch, k, err)
-}
-
-// unsaved hands on what only this process has. It is used here, unless somebody has replaced or removed it.
-func (s *TokenSource) unsaved(ctx context.Context, epoch int, k *keptTokens, err error) error {
 	if !errors.Is(err, store.ErrLost) {
 		s.take(k, epoch)
 	}
+	return nil, s.unsaved(ctx, k, err)
+}
+
+// unsaved hands on what only this process has.
+func (s *TokenSource) unsaved(ctx context.Context, k *keptTokens, err error) error {
 	unsaved := &UnsavedError{Tokens: k.tokens, Err: err}
 	s.tell(ctx, TokenChange{Kind: TokensUnsaved, Tokens: k.tokens, Err: unsaved})
 	return unsaved
@@ -197,21 +197,21 @@ func (s *TokenSource) save(ctx context.Context, t *Tokens, kind string) (*keptTo
 	if err != nil {
 		return nil, err
 	}
-	s.drop()
-	ran := false
+	epoch, ran := s.drop(), false
 	err = s.c.store.Update(ctx, s.key, func(context.Context, *store.Held) (store.Change, error) {
-		ran = true
+		epoch, ran = s.drop(), true // in the order of the leases: the last one to save is the one that is cached
 		return store.Put(b, r.lifetime(began)), nil
 	})
-	s.drop()
-	epoch := s.generation()
 	switch {
 	case err == nil:
-		s.take(k, epoch)
+		s.replace(k, epoch)
 		s.tell(ctx, TokenChange{Kind: kind, Tokens: t})
 		return k, nil
 	case ran || kind == TokensObtained:
-		return nil, s.unsaved(ctx, epoch, k, err)
+		if !errors.Is(err, store.ErrLost) {
+			s.replace(k, epoch)
+		}
+		return nil, s.unsaved(ctx, k, err)
 	}
 	return nil, &UnsavedError{Tokens: t, Err: err}
 }
