@@ -92,9 +92,9 @@ func (k *keptTokens) fresh(now time.Time) bool {
 // shows: there is an access token. What was saved may be a refresh token only.
 func (k *keptTokens) shows() bool { return !k.tokens.AccessToken.IsEmpty() }
 
-// same: the access token is the one of k, which somebody does not want any more.
-func (k *keptTokens) same(t *Tokens) bool {
-	return k != nil && k.tokens.AccessToken.Reveal() == t.AccessToken.Reveal()
+// covers: these are the tokens that were rejected. A server may well give the same access token again, and that is its answer then.
+func (k *keptTokens) covers(rejected *keptTokens) bool {
+	return rejected != nil && k.tokens.AccessToken.Equal(rejected.tokens.AccessToken) && k.obtained.UnixMilli() <= rejected.obtained.UnixMilli()
 }
 
 // Token returns tokens that are good now; while they are it costs next to nothing. They are shared: change nothing in them. ctx bounds how
@@ -160,7 +160,7 @@ func (s *TokenSource) obtain(ctx context.Context, rejected *keptTokens) (*keptTo
 				err = waited(err)
 			}
 			return k, err
-		case rejected == nil || !k.same(rejected.tokens):
+		case !k.covers(rejected):
 			return k, nil
 		}
 		// The refresh that was joined knew nothing of the rejection.

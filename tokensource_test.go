@@ -483,7 +483,7 @@ func TestTokenSourceRejectionJoins(t *testing.T) {
 		go func() { _, _ = source.Token(t.Context()) }()
 		time.Sleep(500 * time.Millisecond)
 		k, err := source.obtain(t.Context(), first.kept.Load())
-		if err != nil || k.same(s.first) || s.refreshes() != 1 {
+		if err != nil || k.tokens.AccessToken.Equal(s.first.AccessToken) || s.refreshes() != 1 {
 			t.Errorf("got %v, %v after %d refreshes", k, err, s.refreshes())
 		}
 	})

@@ -158,6 +158,26 @@ func TestSourceTokenStaysHome(t *testing.T) {
 	})
 }
 
+// TestSourceHTTPClientSameToken: a server that gives the same access token once more is not asked a third time.
+func TestSourceHTTPClientSameToken(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		s.TokenResponse = func(m map[string]any) {
+			m["access_token"] = s.first.AccessToken.Reveal()
+			delete(m, "id_token") // its at_hash is another's
+		}
+		s.Serve("resource", hostile.Status(http.StatusUnauthorized, "text/plain", "no"))
+		time.Sleep(time.Minute)
+		res, err := source.HTTPClient(origin(s.Provider)).Get(s.URL("resource"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusUnauthorized || s.refreshes() != 1 || s.Count("resource") != 2 {
+			t.Errorf("status %d after %d requests and %d refreshes", res.StatusCode, s.Count("resource"), s.refreshes())
+		}
+	})
+}
+
 type emptyBody struct{ closed *bool }
 
 func (emptyBody) Read([]byte) (int, error) { return 0, io.EOF }

@@ -72,7 +72,7 @@ func (s *TokenSource) usable(r *tokenRecord, rejected *keptTokens) (*keptTokens,
 	if err != nil {
 		return nil, err
 	}
-	if rejected != nil && k.same(rejected.tokens) || !k.fresh(time.Now().Round(0)) {
+	if k.covers(rejected) || !k.fresh(time.Now().Round(0)) {
 		return nil, nil
 	}
 	return k, nil
