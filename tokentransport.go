@@ -73,7 +73,11 @@ func (t *sourceTransport) with(k *keptTokens) *bearer {
 
 // minRejectedAge is how old a token is at least before a resource is believed that it is no good: one that refuses all tokens must not make
 // this client fetch one after the other.
-const minRejectedAge = 5 * time.Second
+// That is a sixtieth of the lifetime, within these limits.
+const (
+	minRejectedAge = 5 * time.Second
+	maxRejectedAge = time.Minute
+)
 
 // rejects: the token, and not something else about the request, is refused (RFC 6750 section 3.1).
 func rejects(res *http.Response, k *keptTokens) bool {
@@ -81,7 +85,11 @@ func rejects(res *http.Response, k *keptTokens) bool {
 	if !k.tokens.Expiry.IsZero() {
 		lifetime = k.tokens.Expiry.Sub(k.obtained)
 	}
-	if res.StatusCode != http.StatusUnauthorized || time.Since(k.obtained) < max(minRejectedAge, lifetime/60) {
+	age := time.Since(k.obtained)
+	if age < 0 { // by another machine's clock; this one knows since when it has them
+		age = time.Since(k.since)
+	}
+	if res.StatusCode != http.StatusUnauthorized || age < min(max(minRejectedAge, lifetime/60), maxRejectedAge) {
 		return false
 	}
 	for _, c := range Challenges(res.Header) {

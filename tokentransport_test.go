@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -176,6 +177,50 @@ func TestSourceHTTPClientSameToken(t *testing.T) {
 			t.Errorf("status %d after %d requests and %d refreshes", res.StatusCode, s.Count("resource"), s.refreshes())
 		}
 	})
+}
+
+// TestSourceHTTPClientBelievesARefusal of a token that lives long, and of one that was obtained by a machine whose clock is ahead.
+func TestSourceHTTPClientBelievesARefusal(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		lifetime time.Duration
+		ahead    time.Duration
+		wait     time.Duration
+	}{
+		{"of a token for a year", 365 * 24 * time.Hour, 0, 2 * time.Minute},
+		{"of another machine's token", time.Hour, 3 * time.Hour, 2 * time.Minute},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+				tokens := &Tokens{AccessToken: NewSecret("a"), RefreshToken: s.first.RefreshToken, Type: "Bearer"}
+				now := time.Now().Add(row.ahead)
+				tokens.Expiry = now.Add(row.lifetime)
+				r := &tokenRecord{tokens: tokens, obtained: now}
+				b, err := r.encode()
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = source.c.store.Update(t.Context(), source.key, func(context.Context, *store.Held) (store.Change, error) {
+					return store.Put(b, r.lifetime(now)), nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				source = s.source(nil)
+				for _, want := range []int{http.StatusUnauthorized, http.StatusOK} { // at first it is too new to tell
+					res, err := source.HTTPClient(origin(s.Provider)).Get(s.URL("resource"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					res.Body.Close()
+					if res.StatusCode != want {
+						t.Errorf("status %d, want %d", res.StatusCode, want)
+					}
+					time.Sleep(row.wait)
+				}
+			})
+		})
+	}
 }
 
 type emptyBody struct{ closed *bool }
