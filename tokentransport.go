@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/openid-client/openid/store"
 )
 
 // HTTPClient returns an HTTP client that presents this source's access token, always a fresh one, to the given origins, such as
@@ -32,7 +34,7 @@ func (t *sourceTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	err := t.allowed.refuses(r)
 	var k *keptTokens
 	if err == nil {
-		k, err = t.tokens(r)
+		k, err = t.presentable(t.s.current(r.Context()))
 	}
 	if err != nil {
 		closeBody(r)
@@ -42,7 +44,7 @@ func (t *sourceTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || !rejects(res, k) {
 		return res, err
 	}
-	newer, err := t.s.obtain(r.Context(), k)
+	newer, err := t.presentable(t.s.obtain(r.Context(), k))
 	if err != nil {
 		return res, nil // the refusal says more than what became of it; observers hear the rest
 	}
@@ -54,11 +56,10 @@ func (t *sourceTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.with(newer).send(r, body)
 }
 
-// tokens are those for one request. What the store could not save is good to use all the same.
-func (t *sourceTransport) tokens(r *http.Request) (*keptTokens, error) {
-	k, err := t.s.current(r.Context())
+// presentable are tokens to show. What the store could not save is good to use all the same, unless somebody has replaced or removed it.
+func (t *sourceTransport) presentable(k *keptTokens, err error) (*keptTokens, error) {
 	var unsaved *UnsavedError
-	if errors.As(err, &unsaved) {
+	if errors.As(err, &unsaved) && !errors.Is(err, store.ErrLost) {
 		k, err = t.s.keep(unsaved.Tokens, time.Now())
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package openid
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -133,6 +134,70 @@ func TestSourceHTTPClientUsesWhatIsUnsaved(t *testing.T) {
 		}
 		s.backend.breaks(nil)
 		time.Sleep(time.Minute)
+	})
+}
+
+// TestSourceHTTPClientUnsavedAfterARefusal: nor does it where the token was refused.
+func TestSourceHTTPClientUnsavedAfterARefusal(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		s.Serve("resource", refusing(s.Provider, 1, "Bearer"))
+		time.Sleep(time.Minute)
+		s.backend.breaks(func(step string) error {
+			if step == "Save" {
+				return store.ErrFull
+			}
+			return nil
+		})
+		res, err := source.HTTPClient(origin(s.Provider)).Get(s.URL("resource"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != 200 || s.refreshes() != 1 {
+			t.Errorf("status %d, %d refreshes", res.StatusCode, s.refreshes())
+		}
+		s.backend.breaks(nil)
+		time.Sleep(time.Minute)
+	})
+}
+
+// TestSourceHTTPClientForgotten: what was forgotten while it was on its way is presented to nobody.
+func TestSourceHTTPClientForgotten(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		honest := s.Honest("token")
+		s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
+			if err := source.Forget(t.Context()); err != nil {
+				t.Error(err)
+			}
+			honest(w, r)
+		})
+		time.Sleep(time.Hour)
+		_, err := source.HTTPClient(origin(s.Provider)).Get(s.URL("resource"))
+		var unsaved *UnsavedError
+		if !errors.As(err, &unsaved) || unsaved.Tokens.RefreshToken.IsEmpty() || s.Count("resource") != 0 {
+			t.Errorf("got %v after %d requests", err, s.Count("resource"))
+		}
+	})
+}
+
+// TestSourceHTTPClientNoAccessToken: what is no access token does not stand in for one that was refused.
+func TestSourceHTTPClientNoAccessToken(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		source := s.source(TokenExchange{Subject: s.first.AccessToken, RequestedType: JWTType})
+		s.Serve("resource", refusing(s.Provider, 99, "Bearer"))
+		if err := source.Save(t.Context(), &Tokens{AccessToken: NewSecret("a"), Type: "Bearer"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		before := s.Count("token")
+		res, err := source.HTTPClient(origin(s.Provider)).Get(s.URL("resource"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := mustToken(t, source); got.Type != notAccess || s.Count("resource") != 1 || s.Count("token")-before != 1 {
+			t.Errorf("got %v after %d requests to the resource and %d for tokens", got, s.Count("resource"), s.Count("token")-before)
+		}
 	})
 }
 
