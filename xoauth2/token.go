@@ -15,10 +15,11 @@ import (
 	"time"
 
 	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/store"
 	"golang.org/x/oauth2"
 )
 
-// Token converts t. Extra("id_token"), Extra("scope") and further members of the token response are there as x/oauth2 users know them.
+// Token converts t. Extra("id_token") and Extra("scope") are there as x/oauth2 users know them; what else the server said is in t.Extra.
 // Tokens bound to a DPoP key are an error: x/oauth2 would present them without a proof.
 func Token(t *openid.Tokens) (*oauth2.Token, error) {
 	switch {
@@ -84,7 +85,7 @@ func (s *source) Token() (*oauth2.Token, error) {
 	defer cancel()
 	t, err := s.s.Token(ctx)
 	var unsaved *openid.UnsavedError
-	if errors.As(err, &unsaved) { // observers know; this caller can do nothing with it
+	if errors.As(err, &unsaved) && !errors.Is(err, store.ErrLost) { // observers know; this caller can do nothing with it
 		t, err = unsaved.Tokens, nil
 	}
 	if err != nil {

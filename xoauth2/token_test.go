@@ -22,6 +22,7 @@ type server struct {
 	mu    sync.Mutex
 	calls []string // grant types
 	next  string   // the refresh token that is good
+	meet  func()   // on each request
 }
 
 func newServer(t *testing.T) *server {
@@ -30,6 +31,9 @@ func newServer(t *testing.T) *server {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.calls = append(s.calls, r.PostFormValue("grant_type"))
+		if s.meet != nil {
+			s.meet()
+		}
 		w.Header().Set("Content-Type", "application/json")
 		if r.PostFormValue("grant_type") == "refresh_token" && r.PostFormValue("refresh_token") != s.next {
 			w.WriteHeader(http.StatusBadRequest)
@@ -96,6 +100,25 @@ func TestRetrieveError(t *testing.T) {
 	}
 	if _, err := TokenSource(c.TokenSource("nobody", nil), 0).Token(); errors.As(err, &retrieve) || !errors.Is(err, openid.ErrLoginRequired) {
 		t.Errorf("nobody refused: %v", err)
+	}
+}
+
+// TestForgotten: what was forgotten while it was on its way is not lent.
+func TestForgotten(t *testing.T) {
+	s := newServer(t)
+	source := s.client(t).TokenSource("k", nil)
+	if err := source.Save(t.Context(), &openid.Tokens{AccessToken: openid.NewSecret("a"), RefreshToken: openid.NewSecret("r0"), Type: "Bearer", Expiry: time.Now().Add(-time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	s.meet = func() {
+		if err := source.Forget(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	got, err := TokenSource(source, 0).Token()
+	var unsaved *openid.UnsavedError
+	if got != nil || !errors.As(err, &unsaved) || len(s.calls) != 1 {
+		t.Errorf("got %v, %v after %d requests", got, err, len(s.calls))
 	}
 }
 
