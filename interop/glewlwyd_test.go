@@ -10,8 +10,10 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -69,19 +71,37 @@ func startedGlewlwyd(t *testing.T) *glewlwyd {
 	return g.glewlwyd
 }
 
-func startGlewlwyd() (*glewlwyd, error) {
+// startGlewlwyd tries another port when somebody was faster: nobody can hand the program a listener.
+func startGlewlwyd() (g *glewlwyd, err error) {
+	for range 3 {
+		if g, err = tryGlewlwyd(); err == nil {
+			break
+		}
+	}
+	return g, err
+}
+
+// freePort is below those that systems give to whoever asks for any.
+func freePort() (int, error) {
+	for range 100 {
+		port := 20_000 + mathrand.IntN(10_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, errors.New("no port is free")
+}
+
+func tryGlewlwyd() (*glewlwyd, error) {
 	g := new(glewlwyd)
 	var err error
 	if g.dir, err = os.MkdirTemp("", "glewlwyd-"); err != nil {
 		return nil, err
 	}
-	// Nobody can hand it a listener: the port is free now, and taken by the time it asks with bad luck only.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	g.base = fmt.Sprintf("http://127.0.0.1:%d/api/", port)
 	config, err := g.configure(port)
 	if err == nil {
