@@ -62,24 +62,38 @@ type keptTokens struct {
 	early    time.Time // from here on they are refreshed in the background; zero: the server does not say when they end
 	late     time.Time // from here on they are not handed out
 
-	since time.Time    // with the cheap clock's reading
+	since time.Time    // when this process kept them, with the cheap clock's reading
+	wall  time.Time    // the same without it
 	until atomic.Int64 // nanoseconds after since
 }
 
 // keep plans for t. The margins are parts of the lifetime, so that tokens of a minute work as well.
 func (s *TokenSource) keep(t *Tokens, obtained time.Time) (*keptTokens, error) {
-	k := &keptTokens{tokens: t, obtained: obtained, since: time.Now()}
+	now := time.Now()
+	k := &keptTokens{tokens: t, obtained: obtained, since: now, wall: now.Round(0)}
 	var err error
 	if k.key, err = s.c.cfg.DPoP.restore(t.keyRecord()); err != nil || t.Expiry.IsZero() {
 		return k, err
 	}
 	lifetime := max(t.Expiry.Sub(obtained), 0)
 	k.late = t.Expiry.Add(-min(lifetime/20, maxLeeway))
+	if least := obtained.Add(noteFor); k.late.Before(least) && !t.Expiry.Before(obtained) {
+		k.late = least // a server that says 0 is asked once a second at most
+	}
 	k.early = k.late
-	if margin := min(lifetime/5, maxMargin); s.renewable(t) {
+	if margin := min(lifetime/5, maxMargin); margin > 0 && s.renewable(t) {
 		k.early = t.Expiry.Add(-margin/2 - time.Duration(s.part*float64(margin/2)))
 	}
 	return k, nil
+}
+
+// now is the later of what two clocks make of the time since then: one stands still while the machine sleeps, the other may be set back.
+func (k *keptTokens) now() time.Time {
+	now := time.Now()
+	if passed := k.wall.Add(now.Sub(k.since)); passed.After(now.Round(0)) {
+		return passed
+	}
+	return now.Round(0)
 }
 
 func (k *keptTokens) good(now time.Time) bool {
@@ -112,36 +126,41 @@ func (s *TokenSource) Token(ctx context.Context) (*Tokens, error) {
 
 func (s *TokenSource) current(ctx context.Context) (*keptTokens, error) {
 	k := s.kept.Load()
-	now := time.Now()
-	switch wall := now.Round(0); {
-	case k == nil:
-	case k.fresh(wall):
-		good := wallClockEvery
-		if !k.early.IsZero() {
-			good = min(good, k.early.Sub(wall))
+	if k != nil {
+		now := k.now()
+		switch {
+		case k.fresh(now):
+			good := wallClockEvery
+			if !k.early.IsZero() {
+				good = min(good, k.early.Sub(now))
+			}
+			k.until.Store(int64(time.Since(k.since) + good))
+			return k, nil
+		case k.good(now):
+			s.renewBehind(ctx, k)
+			return k, nil
 		}
-		k.until.Store(int64(now.Sub(k.since) + good))
-		return k, nil
-	case k.good(wall):
-		s.renewBehind(ctx)
-		return k, nil
 	}
-	return s.obtain(ctx, nil)
+	k, err := s.obtain(ctx, k)
+	if err == nil && !k.fresh(k.now()) { // found in the store
+		s.renewBehind(ctx, k)
+	}
+	return k, err
 }
 
 // renewBehind starts a refresh that nobody waits for. What comes of it, its failure too, is for observers.
-func (s *TokenSource) renewBehind(ctx context.Context) {
+func (s *TokenSource) renewBehind(ctx context.Context, old *keptTokens) {
 	if s.recentFailure(true) != nil || !s.behind.CompareAndSwap(false, true) {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		defer s.behind.Store(false)
-		_, _ = s.upkeep.Do(ctx, upkeepTimeout, func(ctx context.Context) (*keptTokens, error) { return s.renew(ctx, nil) })
+		_, _ = s.upkeep.Do(ctx, upkeepTimeout, func(ctx context.Context) (*keptTokens, error) { return s.renew(ctx, old) })
 	}()
 }
 
-// obtain waits for tokens that are good and not the rejected ones.
+// obtain waits for tokens that are good and not the rejected ones, which have expired or were refused.
 func (s *TokenSource) obtain(ctx context.Context, rejected *keptTokens) (*keptTokens, error) {
 	for range 3 {
 		if err := s.recentFailure(false); err != nil {

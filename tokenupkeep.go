@@ -30,7 +30,7 @@ type outcome struct {
 	put    bool // there is something to store
 }
 
-// renew finds tokens in the store that are fresh and not the rejected ones, or makes some.
+// renew finds tokens in the store that are good and not the rejected ones, or makes some.
 func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTokens, error) {
 	epoch := s.generation()
 	ctx = s.c.newFlow(ctx)
@@ -42,8 +42,8 @@ func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTok
 	if err != nil {
 		return nil, s.fail(ctx, epoch, &StoreError{err})
 	}
-	// Those who find fresh tokens need no lease.
-	if k, err := s.usable(r, rejected); err != nil {
+	// Those who find good tokens need no lease. If they are not fresh any more, that is for the background.
+	if k, err := s.usable(r, rejected, (*keptTokens).good); err != nil {
 		return nil, err
 	} else if k != nil {
 		s.take(k, epoch)
@@ -64,7 +64,7 @@ func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTok
 }
 
 // usable returns what can be handed out as it is.
-func (s *TokenSource) usable(r *tokenRecord, rejected *keptTokens) (*keptTokens, error) {
+func (s *TokenSource) usable(r *tokenRecord, rejected *keptTokens, enough func(*keptTokens, time.Time) bool) (*keptTokens, error) {
 	if r.tokens == nil {
 		return nil, nil
 	}
@@ -72,7 +72,7 @@ func (s *TokenSource) usable(r *tokenRecord, rejected *keptTokens) (*keptTokens,
 	if err != nil {
 		return nil, err
 	}
-	if k.covers(rejected) || !k.fresh(time.Now().Round(0)) {
+	if k.covers(rejected) || !enough(k, k.now()) {
 		return nil, nil
 	}
 	return k, nil
@@ -86,7 +86,7 @@ func (s *TokenSource) hold(ctx context.Context, held *store.Held, rejected *kept
 		o.err = &StoreError{err}
 		return store.Change{}
 	}
-	k, err := s.usable(r, rejected)
+	k, err := s.usable(r, rejected, (*keptTokens).fresh)
 	switch {
 	case err != nil:
 		o.err = err

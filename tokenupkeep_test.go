@@ -2,8 +2,12 @@ package openid
 
 import (
 	"errors"
+	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 // TestTokenSourceSaveWithoutAccessToken: who brings a refresh token only, as one that was kept elsewhere, gets an access token with it.
@@ -58,6 +62,70 @@ func TestTokenSourceSaveMeets(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if got := mustToken(t, source); !got.AccessToken.Equal(second.AccessToken) {
 			t.Error("those of the login before")
+		}
+	})
+}
+
+// TestTokenSourceNewcomer: who has just started finds tokens that are good for a minute, and the server in trouble. It has no reason to fail.
+func TestTokenSourceNewcomer(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		s.Serve("token", hostile.Status(http.StatusBadGateway, "text/plain", "down"))
+		time.Sleep(time.Until(s.first.Expiry) - time.Minute)
+		before := s.Count("token")
+		source := s.source(nil)
+		if got := mustToken(t, source); !got.AccessToken.Equal(s.first.AccessToken) {
+			t.Errorf("got %v", got)
+		}
+		synctest.Wait()
+		if n := s.Count("token") - before; n != 1 {
+			t.Errorf("asked %d times in the background", n)
+		}
+		s.Serve("token", s.Honest("token"))
+		time.Sleep(2 * time.Second)
+		if got := mustToken(t, s.source(nil)); !got.AccessToken.Equal(s.first.AccessToken) {
+			t.Errorf("got %v", got)
+		}
+		synctest.Wait()
+		if got := mustToken(t, source); got.AccessToken.Equal(s.first.AccessToken) {
+			mustToken(t, source)
+		}
+		if s.refreshes() != 2 {
+			t.Errorf("%d refreshes", s.refreshes())
+		}
+	})
+}
+
+// TestTokenSourceClockSetBack: a clock that went wrong and is right again does not make tokens live longer.
+func TestTokenSourceClockSetBack(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		k := source.kept.Load()
+		for _, at := range []*time.Time{&k.early, &k.late, &k.wall, &k.obtained} { // as if this clock had been ahead by an hour then
+			*at = at.Add(time.Hour)
+		}
+		time.Sleep(20 * time.Minute)
+		if got := mustToken(t, source); got == s.first || s.refreshes() != 1 {
+			t.Errorf("after 20 of 10 minutes: %v, %d refreshes", got, s.refreshes())
+		}
+	})
+}
+
+// TestTokenSourceNoLifetime: a server that says that its tokens are good for 0 s is not asked for each request.
+func TestTokenSourceNoLifetime(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		for _, lifetime := range []time.Duration{0, time.Second} {
+			s.Change(func() { s.Lifetime = lifetime })
+			s.IDToken = func(tok *hostile.Token) { tok.Claims["exp"] = time.Now().Add(time.Minute).Unix() }
+			time.Sleep(time.Hour)
+			before := s.refreshes()
+			other := s.source(nil)
+			for range 3000 {
+				mustToken(t, source)
+				mustToken(t, other)
+				time.Sleep(time.Millisecond)
+			}
+			if n := s.refreshes() - before; n < 3 || n > 5 {
+				t.Errorf("lifetime %s: %d refreshes in 3 s", lifetime, n)
+			}
 		}
 	})
 }
