@@ -174,11 +174,14 @@ func (s *TokenSource) obtain(ctx context.Context, rejected *keptTokens) (*keptTo
 			if _, unattended := s.grant.(unattendedGrant); s.grant == nil || unattended || !errors.Is(err, ErrLoginRequired) {
 				return nil, err
 			}
-			k, err = s.login.DoWhileWanted(ctx, loginTimeout, s.logIn)
-			if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-				err = waited(err)
+			k, err = s.login.DoWhileWanted(ctx, loginTimeout, func(ctx context.Context) (*keptTokens, error) { return s.logIn(ctx, rejected) })
+			switch {
+			case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
+				return nil, waited(err)
+			case err != nil || k.shows():
+				return k, err
 			}
-			return k, err
+			// It brought a refresh token only.
 		case !k.covers(rejected):
 			return k, nil
 		}
@@ -189,28 +192,41 @@ func (s *TokenSource) obtain(ctx context.Context, rejected *keptTokens) (*keptTo
 
 func waited(err error) error { return fmt.Errorf("openid: token source: waiting for tokens: %w", err) }
 
-// logIn obtains tokens by a grant that may wait for a user. They are saved although the user's patience may end meanwhile.
-func (s *TokenSource) logIn(ctx context.Context) (*keptTokens, error) {
+// logIn obtains tokens by a grant that may wait for a user, unless others have just done so. They are saved although the user's patience may
+// end meanwhile.
+func (s *TokenSource) logIn(ctx context.Context, rejected *keptTokens) (*keptTokens, error) {
+	if k := s.kept.Load(); k != nil && k.good(k.now()) && !k.covers(rejected) {
+		return k, nil
+	}
 	t, err := s.grant.Obtain(s.c.newFlow(ctx), s.c)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.keepable(t); err != nil {
 		return nil, err
 	}
 	return s.save(context.WithoutCancel(ctx), t, TokensObtained)
 }
 
-// Save puts tokens there that came on another way, such as [Client.Callback], in place of what was there before. When it returns nil they
-// are in the store. Otherwise the error is an *[UnsavedError] with t in it.
+// keepable says why t has no place here.
+func (s *TokenSource) keepable(t *Tokens) error {
+	if t == nil || t.AccessToken.IsEmpty() && t.RefreshToken.IsEmpty() {
+		return errors.New("openid: token source: there is neither an access token nor a refresh token")
+	}
+	return s.c.own(t.issuer, t.IDToken)
+}
+
+// Save puts tokens there that came on another way, such as [Client.Callback], in place of what was there before: t is shared from then on,
+// change nothing in it. When it returns nil they are in the store. Otherwise the error says why they have no place there, or it is an
+// *[UnsavedError] with t in it.
 func (s *TokenSource) Save(ctx context.Context, t *Tokens) error {
-	switch {
-	case t == nil || t.AccessToken.IsEmpty() && t.RefreshToken.IsEmpty():
-		return errors.New("openid: token source: Save: there is neither an access token nor a refresh token")
-	case !t.AccessToken.IsEmpty():
+	if err := s.keepable(t); err != nil {
+		return err
+	}
+	if !t.AccessToken.IsEmpty() {
 		if err := presentable(t); err != nil {
 			return err
 		}
-	}
-	if err := s.c.own(t.issuer, t.IDToken); err != nil {
-		return err
 	}
 	_, err := s.save(ctx, t, TokensSaved)
 	return err

@@ -190,12 +190,15 @@ func (s *TokenSource) save(ctx context.Context, t *Tokens, kind string) (*keptTo
 	began := time.Now()
 	k, err := s.keep(t, began)
 	if err != nil {
-		return nil, err
+		return nil, &UnsavedError{Tokens: t, Err: err}
 	}
 	r := &tokenRecord{tokens: t, obtained: began}
 	b, err := r.encode()
-	if err != nil {
-		return nil, err
+	if err != nil && kind == TokensObtained {
+		s.replace(k, s.drop())
+		return nil, s.unsaved(ctx, k, err)
+	} else if err != nil {
+		return nil, &UnsavedError{Tokens: t, Err: err}
 	}
 	epoch, ran := s.drop(), false
 	err = s.c.store.Update(ctx, s.key, func(context.Context, *store.Held) (store.Change, error) {

@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -126,6 +127,75 @@ func TestTokenSourceNoLifetime(t *testing.T) {
 			if n := s.refreshes() - before; n < 3 || n > 5 {
 				t.Errorf("lifetime %s: %d refreshes in 3 s", lifetime, n)
 			}
+		}
+	})
+}
+
+// ownGrant is one of the caller's own, which may wait for a user.
+type ownGrant func() (*Tokens, error)
+
+func (g ownGrant) Obtain(context.Context, *Client) (*Tokens, error) { return g() }
+
+// TestTokenSourceOwnGrant: what a grant of the caller's own brings is judged as what is saved.
+func TestTokenSourceOwnGrant(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		if err := source.Forget(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.source(ownGrant(func() (*Tokens, error) { return nil, nil })).Token(t.Context()); err == nil {
+			t.Errorf("nothing: %v", got)
+		}
+		others := ownGrant(func() (*Tokens, error) {
+			return &Tokens{AccessToken: NewSecret("a"), Type: "Bearer", issuer: "https://other.example"}, nil
+		})
+		if got, err := s.source(others).Token(t.Context()); refusedBy(err) != "issuer" {
+			t.Errorf("another issuer's: %v, %v", got, err)
+		}
+		// Such as one that was kept by the program before this one.
+		refreshable := s.source(ownGrant(func() (*Tokens, error) { return &Tokens{RefreshToken: s.first.RefreshToken}, nil }))
+		if got := mustToken(t, refreshable); got.AccessToken.IsEmpty() || s.refreshes() != 1 {
+			t.Errorf("a refresh token only: %v after %d refreshes", got, s.refreshes())
+		}
+	})
+}
+
+// TestTokenSourceOwnGrantLosesNothing: what cannot be encoded is in the error, and used here.
+func TestTokenSourceOwnGrantLosesNothing(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		if err := source.Forget(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		brought := &Tokens{AccessToken: NewSecret("a"), Type: "Bearer", AuthorizationDetails: []AuthorizationDetail{{}}}
+		source = s.source(ownGrant(func() (*Tokens, error) { return brought, nil }))
+		_, err := source.Token(t.Context())
+		var unsaved *UnsavedError
+		if !errors.As(err, &unsaved) || unsaved.Tokens != brought {
+			t.Errorf("got %v", err)
+		}
+		if mustToken(t, source) != brought {
+			t.Error("not used here")
+		}
+		if err := source.Save(t.Context(), brought); !errors.As(err, &unsaved) {
+			t.Errorf("saved: %v", err)
+		}
+	})
+}
+
+// TestTokenSourceLateForLogin: who heard that a login is needed, and comes when it is over, does not bother the user again.
+func TestTokenSourceLateForLogin(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		if err := source.Forget(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		logins := 0
+		source = s.source(ownGrant(func() (*Tokens, error) { logins++; return s.first, nil }))
+		first := mustToken(t, source)
+		k, err := source.logIn(t.Context(), nil)
+		if err != nil || k.tokens != first || logins != 1 {
+			t.Errorf("got %v, %v after %d logins", k, err, logins)
+		}
+		if _, err := source.logIn(t.Context(), source.kept.Load()); err != nil || logins != 2 {
+			t.Errorf("got %v after %d logins", err, logins)
 		}
 	})
 }
