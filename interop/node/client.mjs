@@ -1,7 +1,7 @@
 // npm openid-client logs in at the provider that its standard input names. Each check prints one line of JSON; the last
 // line says how many there were. What the provider does not offer, as its metadata says, is skipped.
 import assert from 'node:assert/strict';
-import { createHmac, randomUUID } from 'node:crypto';
+import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import * as oidc from 'openid-client';
 
@@ -14,7 +14,10 @@ const keys = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256
 const sealing = await crypto.subtle.generateKey({
   name: 'RSA-OAEP', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256',
 }, true, ['encrypt', 'decrypt']);
-const published = async (key, members) => ({ ...await crypto.subtle.exportKey('jwk', key), key_ops: undefined, ext: undefined, alg: undefined, ...members });
+// By way of DER, as provider.mjs explains.
+const published = async (key, members) => ({
+  ...createPublicKey({ key: Buffer.from(await crypto.subtle.exportKey('spki', key)), format: 'der', type: 'spki' }).export({ format: 'jwk' }), ...members,
+});
 const jwks = {
   keys: [await published(keys.publicKey, { kid: 'the-key', alg: 'ES256', use: 'sig' }), await published(sealing.publicKey, { kid: 'sealing', use: 'enc' })],
 };

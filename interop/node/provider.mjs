@@ -1,15 +1,19 @@
 // Four issuers of npm oidc-provider on free loopback ports, with its own login, consent and logout pages: plain http, TLS with client
 // certificates, FAPI 1.0 and FAPI 2.0. Any client may register. The certificates come in OPENID_INTEROP_TLS; without them there is the
 // plain issuer only. Prints one line of JSON when it is ready, and ends with its standard input: it never outlives the test that started it.
-import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createServer as createTLSServer, request as requestTLS } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { errors, Provider } from 'oidc-provider';
 
-const key = (kid, type, options, use = 'sig') => ({
-  ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), kid, use,
-});
+// By way of DER: Node.js 20 waits for ever where the garbage collector comes by while a key that was just made is exported as a JWK, since
+// both want the lock that the key shares with what made it.
+const key = (kid, type, options, use = 'sig') => {
+  const encoding = { privateKeyEncoding: { format: 'der', type: 'pkcs8' }, publicKeyEncoding: { format: 'der', type: 'spki' } };
+  const { privateKey } = generateKeyPairSync(type, { ...options, ...encoding });
+  return { ...createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' }).export({ format: 'jwk' }), kid, use };
+};
 
 const asymmetric = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 const signing = [...asymmetric, 'HS256'];
