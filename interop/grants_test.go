@@ -145,6 +145,9 @@ var grants = []grant{
 	{flow: flow{name: "SAML bearer"}, needs: []need{{"grant_types_supported", "urn:ietf:params:oauth:grant-type:saml2-bearer"}}},
 
 	{flow: flow{name: "UserInfo"}, needs: []need{{"userinfo_endpoint", ""}}, play: asksWho},
+	{flow: flow{name: "UserInfo, token in the body", config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) { cfg.UserInfoInBody = true },
+		refusals: map[string]string{"Glewlwyd": "takes the token in the header only"}},
+		needs: []need{{"userinfo_endpoint", ""}}, play: asksWho},
 	{flow: flow{name: "UserInfo, JWT", register: map[string]any{"userinfo_signed_response_alg": "ES256"}, config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
 		cfg.UserInfoSigningAlgs = []string{"ES256"}
 	}, refusals: map[string]string{"Glewlwyd": ownType}}, needs: []need{{"userinfo_signing_alg_values_supported", "ES256"}}, play: asksWho},
@@ -153,6 +156,7 @@ var grants = []grant{
 	{flow: flow{name: "registration", refusals: ownRegistration}, needs: registering, itself: true, play: registersItself},
 	{flow: flow{name: "registration, read, changed and ended", refusals: plusText(ownRegistration, "Glewlwyd", "reads back a list as token_endpoint_auth_method, where RFC 7591 has one name")}, needs: registering, itself: true, play: managesItself},
 	{flow: flow{name: "registration, refused", refusals: plusText(ownRegistration, "Glewlwyd", "takes a subject_type that nobody knows")}, needs: registering, itself: true, play: registersNonsense},
+	{flow: flow{name: "refresh"}, play: refreshes},
 	{flow: flow{name: "refresh for less", refusals: map[string]string{"Glewlwyd": sameScope, "fosite": sameScope}}, play: refreshesForLess},
 }
 
@@ -413,9 +417,13 @@ func asksWho(t *testing.T, a *attempt) {
 		t.Error("nothing came encrypted")
 	}
 	_, err = a.client.UserInfo(t.Context(), &openid.Tokens{AccessToken: unknownToken(), Type: "Bearer", IDToken: tokens.IDToken})
-	if e := new(openid.ResponseError); !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
+	if e := new(openid.ResponseError); !errors.As(err, &e) || e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
 		t.Errorf("got %v, want a refusal of the unknown token", err)
 	}
+}
+
+func refreshes(t *testing.T, a *attempt) {
+	a.isUsable(t, a.logIn(t, "openid", "email", "offline_access"))
 }
 
 func refreshesForLess(t *testing.T, a *attempt) {

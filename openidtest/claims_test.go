@@ -28,6 +28,17 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
+func TestUserInfoByTheTokenInTheBody(t *testing.T) {
+	op := start(t, openidtest.Config{AutoApprove: "alice"})
+	app := newRP(t, op, "app")
+	form := url.Values{"access_token": {app.login(nil).doc["access_token"].(string)}}
+	app.auth = nil
+	if got := app.post("/userinfo", form).ok(t); got.doc["sub"] != "alice" {
+		t.Errorf("got %s", got.raw)
+	}
+	app.post("/userinfo", url.Values{"access_token": {"another"}}).refused(t, 401, "invalid_token")
+}
+
 func TestUserInfoIsRefused(t *testing.T) {
 	op := start(t, openidtest.Config{AutoApprove: "alice"})
 	token := newRP(t, op, "app").login(nil).doc["access_token"].(string)

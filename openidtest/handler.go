@@ -95,6 +95,9 @@ func (p *Provider) handleAPI(w http.ResponseWriter, r *http.Request, n *note, pa
 			return
 		}
 	case "userinfo":
+		if token := r.PostFormValue("access_token"); token != "" && r.Header.Get("Authorization") == "" { // RFC 6750, section 2.2
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
 		switch scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); {
 		case strings.EqualFold(scheme, "DPoP"):
 		case strings.EqualFold(scheme, "Bearer"):

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -93,7 +92,7 @@ func (p *provider) routes() http.Handler {
 	mux.HandleFunc("POST /revoke", func(w http.ResponseWriter, r *http.Request) {
 		p.engine.WriteRevocationResponse(r.Context(), w, p.engine.NewRevocationRequest(r.Context(), r))
 	})
-	mux.HandleFunc("GET /userinfo", p.userInfo)
+	mux.HandleFunc("/userinfo", p.userInfo)
 	return mux
 }
 
@@ -192,8 +191,7 @@ func (p *provider) introspect(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *provider) userInfo(w http.ResponseWriter, r *http.Request) {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	_, asked, err := p.engine.IntrospectToken(r.Context(), token, fosite.AccessToken, p.session("", ""))
+	_, asked, err := p.engine.IntrospectToken(r.Context(), fosite.AccessTokenFromRequest(r), fosite.AccessToken, p.session("", ""))
 	if err != nil {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		w.WriteHeader(http.StatusUnauthorized)
