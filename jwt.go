@@ -56,6 +56,7 @@ type expectation struct {
 	exchange    *exchangedToken
 	recent      bool         // an ID Token must have been issued lately
 	confirm     func() error // asked right before the request leaves; nil: nobody asks
+	issued      func(Secret) // hears of a refresh token that came with an ID Token, before that is verified; nil: nobody does
 }
 
 // frontChannel says what an ID Token that came through the browser has to vouch for.

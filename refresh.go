@@ -34,12 +34,23 @@ func (g RefreshToken) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 	return g.obtain(ctx, c, nil)
 }
 
-// obtain asks confirm right before the refresh token leaves.
-func (g RefreshToken) obtain(ctx context.Context, c *Client, confirm func() error) (*Tokens, error) {
-	token := g.Token
-	if token.IsEmpty() && g.Previous != nil {
-		token = g.Previous.RefreshToken
+// token is the one to use.
+func (g RefreshToken) token() Secret {
+	if g.Token.IsEmpty() && g.Previous != nil {
+		return g.Previous.RefreshToken
 	}
+	return g.Token
+}
+
+// A refreshWatch sees what becomes of a refresh token.
+type refreshWatch struct {
+	confirm func() error // asked right before the refresh token leaves
+	issued  func(Secret) // hears of its successor before the ID Token that came with it is verified
+}
+
+// obtain is Obtain under the eyes of w, which may be nil.
+func (g RefreshToken) obtain(ctx context.Context, c *Client, w *refreshWatch) (*Tokens, error) {
+	token := g.token()
 	if token.IsEmpty() {
 		return nil, errors.New("openid: RefreshToken: there is no refresh token (was offline_access asked for?)")
 	}
@@ -56,7 +67,10 @@ func (g RefreshToken) obtain(ctx context.Context, c *Client, confirm func() erro
 	if err := addExtra(form, g.Extra); err != nil {
 		return nil, err
 	}
-	e := expectation{confirm: confirm}
+	e := expectation{}
+	if w != nil {
+		e.confirm, e.issued = w.confirm, w.issued
+	}
 	if e.key, err = c.keyOf(g.Previous); err != nil {
 		return nil, err
 	}

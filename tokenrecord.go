@@ -1,6 +1,8 @@
 package openid
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"strconv"
 	"time"
@@ -10,11 +12,13 @@ import (
 type tokenRecord struct {
 	tokens   *Tokens // nil: only a note
 	obtained time.Time
+	unsure   bool   // a use of the refresh token never got its answer
+	spent    string // the digest of the refresh token that the source began with and that is of no use any more
 
-	// The note is the last failure, for the other processes: they leave the server alone for a moment, and know what became of a request.
-	refused *ResponseError
-	failed  *ExchangeError
-	until   time.Time
+	// The note is the last failure, for the other processes: they leave the server alone for a moment.
+	refused   *ResponseError
+	failed    *ExchangeError
+	at, until time.Time
 }
 
 const (
@@ -23,35 +27,40 @@ const (
 	noteFor = time.Second // how long a failure speaks for all
 	// keptFor is how long tokens with a refresh token are kept when nobody uses them. Servers end such grants sooner.
 	keptFor = 365 * 24 * time.Hour
-	// maxNote bounds what another machine's clock can do.
-	maxNote = maxObedient + time.Minute
+	// noteKept is how long a note is kept where there is nothing else.
+	noteKept = maxObedient + time.Minute
 )
 
 // lifetime is how long the store keeps the record.
 func (r *tokenRecord) lifetime(now time.Time) time.Duration {
 	switch {
+	case r.tokens == nil && r.spent == "":
+		return noteKept
 	case r.tokens == nil:
-		return maxNote
+		return keptFor
 	case r.tokens.RefreshToken.IsEmpty() && !r.tokens.Expiry.IsZero():
-		return max(r.tokens.Expiry.Sub(now), maxNote)
+		return max(r.tokens.Expiry.Sub(now), noteKept)
 	}
 	return keptFor
 }
 
-// note keeps err if it is worth it: what a server said, or did not say.
-func (r *tokenRecord) note(err error, now time.Time) bool {
+// note keeps err if it is worth it: what a server said, or did not say. It reports whether it is.
+func (r *tokenRecord) note(err error, unanswered bool, now time.Time) bool {
 	r.refused, r.failed = nil, nil
 	if !errors.As(err, &r.refused) && !errors.As(err, &r.failed) {
-		return false
+		if !unanswered {
+			return false
+		}
+		r.failed = &ExchangeError{Endpoint: "token", Sent: true}
 	}
-	r.until = now.Add(max(noteFor, obeyed(err)))
+	r.at, r.until = now, now.Add(max(noteFor, obeyed(err)))
 	return true
 }
 
-// noted is the failure of a moment ago.
+// noted is the failure of a moment ago, if both clocks say that it was.
 func (r *tokenRecord) noted(now time.Time) error {
 	switch {
-	case !now.Before(r.until) || r.until.Sub(now) > maxNote:
+	case now.Before(r.at) || !now.Before(r.until) || r.until.Sub(r.at) > maxObedient:
 	case r.refused != nil:
 		return r.refused
 	case r.failed != nil:
@@ -60,8 +69,21 @@ func (r *tokenRecord) noted(now time.Time) error {
 	return nil
 }
 
-// unsure: the last request may have used up the refresh token.
-func (r *tokenRecord) unsure() bool { return r.failed != nil && r.failed.Sent }
+// refreshable: there is a refresh token.
+func (r *tokenRecord) refreshable() bool { return r.tokens != nil && !r.tokens.RefreshToken.IsEmpty() }
+
+// replaceRefreshToken keeps t with another refresh token, or with none.
+func (r *tokenRecord) replaceRefreshToken(t *Tokens, by Secret) {
+	changed := *t
+	changed.RefreshToken = by
+	r.tokens, r.unsure = &changed, false
+}
+
+// seedDigest stands for a refresh token where the token itself has no business any more.
+func seedDigest(token Secret) string {
+	sum := sha256.Sum256([]byte(token.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
 
 var errOtherHolder = errors.New("a moment ago, in another process")
 
@@ -73,15 +95,15 @@ func (r *tokenRecord) encode() ([]byte, error) {
 			return nil, err
 		}
 	}
-	fields := []string{strconv.FormatInt(r.obtained.UnixMilli(), 10), string(tokens), "", "", "", "", "", ""}
-	note := fields[2:]
+	ms := func(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+	fields := []string{ms(r.obtained), string(tokens), strconv.FormatBool(r.unsure), r.spent, ms(r.at), ms(r.until), "", "", "", "", ""}
+	note := fields[6:]
 	switch {
 	case r.refused != nil:
-		note[0], note[1], note[2], note[3], note[4] = "refused", r.refused.Endpoint, strconv.Itoa(r.refused.Status), string(r.refused.Code), r.refused.Description
+		copy(note, []string{"refused", r.refused.Endpoint, strconv.Itoa(r.refused.Status), string(r.refused.Code), r.refused.Description})
 	case r.failed != nil:
-		note[0], note[1], note[2], note[3] = "failed", r.failed.Endpoint, strconv.Itoa(r.failed.Status), strconv.FormatBool(r.failed.Sent)
+		copy(note, []string{"failed", r.failed.Endpoint, strconv.Itoa(r.failed.Status), strconv.FormatBool(r.failed.Sent)})
 	}
-	note[5] = strconv.FormatInt(r.until.UnixMilli(), 10)
 	return encodeRecord(tokenRecordVersion, fields...), nil
 }
 
@@ -90,19 +112,21 @@ func readTokenRecord(b []byte) (*tokenRecord, error) {
 	if b == nil {
 		return r, nil
 	}
-	var obtained, tokens, kind, endpoint, status, what, why, until string
-	if err := decodeRecord(b, tokenRecordVersion, &obtained, &tokens, &kind, &endpoint, &status, &what, &why, &until); err != nil {
+	var obtained, tokens, unsure, at, until, kind, endpoint, status, what, why string
+	if err := decodeRecord(b, tokenRecordVersion, &obtained, &tokens, &unsure, &r.spent, &at, &until, &kind, &endpoint, &status, &what, &why); err != nil {
 		return nil, err
 	}
-	ms, err := strconv.ParseInt(obtained, 10, 64)
-	if err != nil {
-		return nil, errRecord
+	for _, field := range []struct {
+		text string
+		time *time.Time
+	}{{obtained, &r.obtained}, {at, &r.at}, {until, &r.until}} {
+		ms, err := strconv.ParseInt(field.text, 10, 64)
+		if err != nil {
+			return nil, errRecord
+		}
+		*field.time = time.UnixMilli(ms)
 	}
-	r.obtained = time.UnixMilli(ms)
-	if ms, err = strconv.ParseInt(until, 10, 64); err != nil {
-		return nil, errRecord
-	}
-	r.until = time.UnixMilli(ms)
+	r.unsure = unsure == "true"
 	if tokens != "" {
 		r.tokens = new(Tokens)
 		if err := r.tokens.UnmarshalBinary([]byte(tokens)); err != nil {

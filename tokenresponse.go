@@ -334,6 +334,9 @@ func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, be
 	raw, _ := d.idToken.Text()
 	e := d.expect
 	e.accessToken = d.accessToken
+	if e.issued != nil {
+		e.issued(t.RefreshToken)
+	}
 	var err error
 	t.IDToken, err = c.verifyIDToken(ctx, s, raw, e)
 	if err != nil {

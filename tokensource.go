@@ -39,10 +39,14 @@ type TokenSource struct {
 // TokenSource returns the source of the tokens that are kept under key, which names whose they are: a user's subject, a session, an API.
 // grant obtains tokens where there are none, or where the refresh token is not accepted any more: [ClientCredentials], [TokenExchange] and
 // the like by one caller among all processes, [Device], [CIBA] and grants of the caller's own while somebody waits for them. With a nil
-// grant there is what [TokenSource.Save] put there, until the user has to log in again.
+// grant there is what [TokenSource.Save] put there, until the user has to log in again. A [RefreshToken] says how to refresh what is there,
+// by its Scope, Resource and Extra, and its token, if it has one, is used once to begin with.
 //
 // Two sources of one key share the tokens, and so must ask for the same. It does no I/O.
 func (c *Client) TokenSource(key string, grant Grant) *TokenSource {
+	if g, ok := grant.(*RefreshToken); ok && g != nil {
+		grant = *g
+	}
 	return &TokenSource{c: c, key: c.storeKey("tokens", key), grant: grant, part: rand.Float64()}
 }
 
@@ -285,8 +289,8 @@ func (s *TokenSource) replace(k *keptTokens, epoch int) {
 
 // renewable: there is a way to fresh tokens in which nobody has to take part.
 func (s *TokenSource) renewable(t *Tokens) bool {
-	_, unattended := s.grant.(unattendedGrant)
-	return unattended || !t.RefreshToken.IsEmpty()
+	r := tokenRecord{tokens: t}
+	return r.refreshable() || s.standIn(&r) != nil
 }
 
 // String names the client and shows nothing of what the source holds.

@@ -824,7 +824,8 @@ func TestTokenRecords(t *testing.T) {
 	at := time.UnixMilli(1_700_000_000_000)
 	for i, r := range []*tokenRecord{
 		{},
-		{obtained: at, refused: &ResponseError{Endpoint: "token", Code: ErrInvalidScope, Description: "no", Status: 400}, until: at},
+		{spent: seedDigest(NewSecret("r")), unsure: true},
+		{obtained: at, refused: &ResponseError{Endpoint: "token", Code: ErrInvalidScope, Description: "no", Status: 400}, at: at, until: at},
 		{obtained: at, failed: &ExchangeError{Endpoint: "token", Status: 502, Sent: true, Err: errOtherHolder}, until: at,
 			tokens: &Tokens{AccessToken: NewSecret("a"), RefreshToken: NewSecret("r"), Type: "Bearer"}},
 	} {
@@ -836,7 +837,7 @@ func TestTokenRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := got.encode(); err != nil || string(again) != string(b) || got.unsure() != r.unsure() {
+		if again, err := got.encode(); err != nil || string(again) != string(b) || got.unsure != r.unsure || got.spent != r.spent {
 			t.Errorf("%d: got %+v, want %+v", i, got, r)
 		}
 		for n := 1; n < len(b); n++ {

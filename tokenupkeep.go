@@ -3,6 +3,7 @@ package openid
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/openid-client/openid/store"
@@ -50,10 +51,17 @@ func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTok
 		s.tell(ctx, TokenChange{Kind: TokensLoaded, Tokens: k.tokens})
 		return k, nil
 	}
+	// Nor do those for whom there is nothing to do, and what everybody needs is there before the lease is.
+	if !r.refreshable() && s.standIn(r) == nil {
+		return nil, &LoginRequiredError{}
+	}
+	if _, err := s.c.current(ctx); err != nil {
+		return nil, s.fail(ctx, epoch, err)
+	}
 	for range 3 {
 		var o outcome
 		err := s.c.store.Update(ctx, s.key, func(ctx context.Context, held *store.Held) (store.Change, error) {
-			return s.hold(ctx, held, rejected, &o), nil
+			return s.hold(ctx, held, rejected, &o)
 		})
 		if errors.Is(err, store.ErrLost) && o.tokens == nil || errors.Is(o.err, store.ErrLost) {
 			continue // somebody else has been faster: nothing was sent, or it does not count; see what there is now
@@ -79,73 +87,123 @@ func (s *TokenSource) usable(r *tokenRecord, rejected *keptTokens, enough func(*
 }
 
 // hold does the work that one of all processes does.
-func (s *TokenSource) hold(ctx context.Context, held *store.Held, rejected *keptTokens, o *outcome) store.Change {
+func (s *TokenSource) hold(ctx context.Context, held *store.Held, rejected *keptTokens, o *outcome) (store.Change, error) {
 	o.began = time.Now()
 	r, err := readTokenRecord(held.Value)
 	if err != nil {
 		o.err = &StoreError{err}
-		return store.Change{}
+		return store.Change{}, nil
 	}
 	k, err := s.usable(r, rejected, (*keptTokens).fresh)
 	switch {
 	case err != nil:
 		o.err = err
-		return store.Change{}
+		return store.Change{}, nil
 	case k != nil:
 		o.tokens, o.began, o.kind = k.tokens, k.obtained, TokensLoaded
-		return store.Change{}
+		return store.Change{}, nil
 	}
 	if o.err = r.noted(time.Now()); o.err != nil {
-		return store.Change{}
+		return store.Change{}, nil
 	}
-	s.refresh(ctx, held, r, o)
+	dirty := s.refresh(ctx, held, r, o)
 	switch {
 	case o.err == nil:
-		r = &tokenRecord{tokens: o.tokens, obtained: o.began}
+		r = &tokenRecord{tokens: o.tokens, obtained: o.began, spent: r.spent}
+	case o.kind == TokensRefused && r.spent == "":
+		return store.Remove(), nil
 	case o.kind == TokensRefused:
-		return store.Remove()
-	default:
-		if !r.note(o.err, time.Now()) {
-			return store.Change{}
-		}
+		r = &tokenRecord{spent: r.spent}
+	case !r.note(o.err, r.unsure, time.Now()) && !dirty:
+		return store.Change{}, nil
 	}
 	b, err := r.encode()
+	o.put = o.err == nil
 	if err != nil {
-		o.err = errors.Join(o.err, err)
-		return store.Change{}
+		return store.Change{}, err
 	}
-	o.put = true
-	return store.Put(b, r.lifetime(time.Now()))
+	return store.Put(b, r.lifetime(time.Now())), nil
 }
 
-// refresh uses the refresh token, which nobody else may have used meanwhile, and then the grant.
-func (s *TokenSource) refresh(ctx context.Context, held *store.Held, r *tokenRecord, o *outcome) {
+// refresh uses the refresh token, which nobody else may have used meanwhile, and then the grant. It reports whether r was changed.
+func (s *TokenSource) refresh(ctx context.Context, held *store.Held, r *tokenRecord, o *outcome) (dirty bool) {
 	var refused error
-	if r.tokens != nil && !r.tokens.RefreshToken.IsEmpty() {
-		o.tokens, o.err = RefreshToken{Previous: r.tokens}.obtain(ctx, s.c, held.Check)
+	unsure := false
+	if r.refreshable() {
+		g := s.policy()
+		g.Token, g.Previous = Secret{}, r.tokens
 		o.kind = TokensRefreshed
-		if o.err == nil || !errors.Is(o.err, ErrInvalidGrant) {
-			return
+		r.unsure = r.unsure || held.TakenOver
+		if dirty = s.use(ctx, held, g, r, o) || r.unsure; o.err == nil || !errors.Is(o.err, ErrInvalidGrant) {
+			return dirty
 		}
-		refused, o.kind = o.err, TokensRefused
+		refused, unsure, o.kind = o.err, r.unsure, TokensRefused
+		used := r.tokens.RefreshToken
+		r.replaceRefreshToken(r.tokens, Secret{}) // if the grant fails now, it is not sent again
+		if seed := s.policy().token(); seed.Equal(used) {
+			r.spent = seedDigest(seed)
+		}
 	}
-	switch g := s.grant.(type) {
+	switch g := s.standIn(r).(type) {
+	case nil:
+		o.tokens, o.err = nil, &LoginRequiredError{Err: refused, Unsure: unsure}
 	case RefreshToken:
-		if refused != nil && g.Token.Equal(r.tokens.RefreshToken) {
-			o.err = &LoginRequiredError{Err: refused, Unsure: held.TakenOver || r.unsure()}
-			return
-		}
-		o.tokens, o.err = g.obtain(ctx, s.c, held.Check)
 		o.kind = TokensObtained
+		dirty = s.use(ctx, held, g, r, o)
 		if errors.Is(o.err, ErrInvalidGrant) {
-			o.err, o.kind = &LoginRequiredError{Err: o.err}, TokensRefused
+			o.err, o.kind = &LoginRequiredError{Err: o.err, Unsure: r.unsure}, TokensRefused
 		}
-	case unattendedGrant:
+		if o.err == nil || o.kind == TokensRefused || r.refreshable() {
+			r.spent = seedDigest(g.token())
+		}
+	default:
 		o.tokens, o.err = g.Obtain(ctx, s.c)
 		o.kind = TokensObtained
-	default:
-		o.tokens, o.err = nil, &LoginRequiredError{Err: refused, Unsure: refused != nil && (held.TakenOver || r.unsure())}
 	}
+	return dirty || refused != nil
+}
+
+// use sends a refresh token. It reports whether that changed r.
+func (s *TokenSource) use(ctx context.Context, held *store.Held, g RefreshToken, r *tokenRecord, o *outcome) bool {
+	var sent atomic.Bool
+	var issued Secret
+	o.tokens, o.err = g.obtain(ctx, s.c, &refreshWatch{
+		confirm: func() error {
+			err := held.Check()
+			if err == nil {
+				sent.Store(true)
+			}
+			return err
+		},
+		issued: func(next Secret) { issued = next },
+	})
+	var judged *VerificationError
+	var refused *ResponseError
+	switch failed, ok := o.err.(*ExchangeError); {
+	case o.err == nil || !sent.Load() || errors.As(o.err, &refused) || ok && !failed.Sent:
+		return false
+	case errors.As(o.err, &judged) && judged.Err != nil && !issued.IsEmpty():
+		// What came could not be judged, since the server's keys are not to be had. The refresh token in it is the one that counts now.
+		r.replaceRefreshToken(g.Previous, issued)
+	default:
+		r.unsure = true
+	}
+	return true
+}
+
+// policy is how to refresh, as far as a grant of that kind says it.
+func (s *TokenSource) policy() RefreshToken {
+	g, _ := s.grant.(RefreshToken)
+	return g
+}
+
+// standIn is the grant that needs no user; nil where there is none that could work.
+func (s *TokenSource) standIn(r *tokenRecord) unattendedGrant {
+	g, _ := s.grant.(unattendedGrant)
+	if seed, ok := g.(RefreshToken); ok && (seed.token().IsEmpty() || seedDigest(seed.token()) == r.spent) {
+		return nil
+	}
+	return g
 }
 
 // settle makes of the outcome what callers and observers get. err is the store's.
