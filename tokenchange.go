@@ -14,7 +14,7 @@ const (
 	TokensForgotten = "forgotten" // by TokenSource.Forget
 	TokensRefused   = "refused"   // the server does not accept the refresh token any more; they are removed
 	TokensUnsaved   = "unsaved"   // the server answered, and the store did not: Err is an *UnsavedError
-	TokensFailed    = "failed"    // a refresh failed, and those there are stay
+	TokensFailed    = "failed"    // a refresh or the grant failed, and those there are stay
 )
 
 // A TokenChange is what observers of a [TokenSource] hear. It shows no token when printed; Tokens has them.

@@ -202,12 +202,13 @@ func (s *TokenSource) logIn(ctx context.Context, rejected *keptTokens) (*keptTok
 	if k := s.kept.Load(); k != nil && k.good(k.now()) && !k.covers(rejected) {
 		return k, nil
 	}
+	epoch := s.generation()
 	t, err := s.grant.Obtain(s.c.newFlow(ctx), s.c)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.keepable(t)
 	}
-	if err := s.keepable(t); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, s.fail(ctx, epoch, err)
 	}
 	return s.save(context.WithoutCancel(ctx), t, TokensObtained)
 }

@@ -455,3 +455,27 @@ func TestTokenRecordNotes(t *testing.T) {
 		t.Errorf("noted %v", r.noted(now))
 	}
 }
+
+// TestTokenSourceFailedLogin: a grant that fails at once is not asked again for everybody who comes in the next second.
+func TestTokenSourceFailedLogin(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		if err := source.Forget(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		denied, asked := errors.New("denied"), 0
+		source = s.source(ownGrant(func() (*Tokens, error) { asked++; return nil, denied }))
+		for range 20 {
+			if _, err := source.Token(t.Context()); !errors.Is(err, denied) {
+				t.Errorf("got %v", err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if asked != 2 {
+			t.Errorf("asked %d times in 2 s", asked)
+		}
+		if err := source.Save(t.Context(), s.first); err != nil {
+			t.Fatal(err)
+		}
+		mustToken(t, source)
+	})
+}
