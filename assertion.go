@@ -59,6 +59,8 @@ func (a assertion) mistake() (expected, got string) {
 
 func (a assertion) secret() Secret { return a.value }
 
+func (a assertion) audience() string { return a.how.Audience }
+
 // Authenticate makes a fresh assertion: its jti is never used twice, also not for a second attempt.
 func (a assertion) Authenticate(_ context.Context, r *AuthRequest) error {
 	if a.err != nil {

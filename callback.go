@@ -27,6 +27,7 @@ type authorizationResponse struct {
 	jwt     string // the response as a JWT, decrypted; empty: there was none
 	sealed  error  // why it could not be decrypted
 	given   string // the state that came
+	issuer  string // what iss stands for; empty: there was none
 	opaque  bool   // it is no JWT whose parameters can be read
 	tx      *transaction
 	none    bool  // nothing was pending
@@ -109,13 +110,15 @@ var responseChecks = []check[*authorizationResponse]{
 				// An ID Token says it as well, section 2.4.
 				return d.asked().idToken && !d.values.Has("error") || !d.meta.AuthorizationResponseIssParameter && !d.c.cfg.RequireIss
 			}
-			return d.values.Get("iss") == d.c.cfg.Issuer
+			n, ok := d.c.issuerNamed(d.values.Get("iss"))
+			d.issuer = n.issuer
+			return ok
 		},
 		func(d *authorizationResponse) (string, string) {
 			if !d.values.Has("iss") {
-				return quoted(d.c.cfg.Issuer), "nothing"
+				return d.c.anyName(), "nothing"
 			}
-			return quoted(d.c.cfg.Issuer), quoted(d.values.Get("iss"))
+			return d.c.anyName(), quoted(d.values.Get("iss"))
 		}},
 	{"code", "RFC 6749 §4.1.2",
 		func(_ context.Context, d *authorizationResponse) bool {
@@ -344,7 +347,7 @@ func (c *Client) callback(ctx context.Context, mode string, values url.Values, w
 		return nil, err
 	}
 	if d.asked().code {
-		if t, err = c.redeemCode(ctx, s, d.values.Get("code"), d.tx, t.IDToken); err != nil {
+		if t, err = c.redeemCode(ctx, s, d, t.IDToken); err != nil {
 			return nil, err
 		}
 	}
@@ -372,10 +375,12 @@ func (c *Client) takeFront(ctx context.Context, s *server, d *authorizationRespo
 	if !asked.idToken {
 		return t, nil
 	}
-	e := expectation{nonce: d.tx.nonce, maxAge: d.tx.maxAge, state: d.tx.state, code: d.values.Get("code"), accessToken: d.values.Get("access_token"),
+	e := expectation{issuer: d.issuer, nonce: d.tx.nonce, maxAge: d.tx.maxAge, state: d.tx.state, code: d.values.Get("code"), accessToken: d.values.Get("access_token"),
 		front: &frontChannel{code: asked.code, token: asked.token, state: c.cfg.DetachedSignature}}
 	var err error
-	t.IDToken, err = c.verifyIDToken(ctx, s, d.values.Get("id_token"), e)
+	if t.IDToken, err = c.verifyIDToken(ctx, s, d.values.Get("id_token"), e); err == nil {
+		t.issuer = t.IDToken.Issuer()
+	}
 	return t, err
 }
 
@@ -392,7 +397,8 @@ func frontTokens(values url.Values) *tokenResponse {
 
 // redeemCode exchanges the code for tokens (RFC 6749 section 4.1.3). It is sent once, whatever happens. front is the ID Token that came
 // with the code, if one did.
-func (c *Client) redeemCode(ctx context.Context, s *server, code string, tx *transaction, front *IDToken) (*Tokens, error) {
+func (c *Client) redeemCode(ctx context.Context, s *server, d *authorizationResponse, front *IDToken) (*Tokens, error) {
+	tx, code := d.tx, d.values.Get("code")
 	form := url.Values{}
 	if tx.tokenExtra != "" {
 		form, _ = url.ParseQuery(tx.tokenExtra) // sealed by this package
@@ -403,7 +409,7 @@ func (c *Client) redeemCode(ctx context.Context, s *server, code string, tx *tra
 	if tx.verifier != "" {
 		form.Set("code_verifier", tx.verifier)
 	}
-	e := expectation{nonce: tx.nonce, code: code, state: tx.state, maxAge: tx.maxAge, shown: front, recent: c.cfg.DetachedSignature}
+	e := expectation{issuer: d.issuer, nonce: tx.nonce, code: code, state: tx.state, maxAge: tx.maxAge, shown: front, recent: c.cfg.DetachedSignature}
 	if tx.nonce != "" {
 		e.idToken = idTokenRequired
 	}

@@ -32,12 +32,19 @@ const (
 // choice.
 type Config struct {
 	// Issuer is the server's issuer identifier, byte for byte as the server writes it: a missing or an extra slash at its end is
-	// another issuer (OpenID Connect Discovery 1.0 section 4.3).
+	// another issuer (OpenID Connect Discovery 1.0 section 4.3). A server with many tenants writes {tenantid} into it; what stands there is
+	// checked against Tenants, and DiscoveryURL says where the metadata for all of them lies.
 	Issuer string
+	// IssuerAliases are other names that the server gives itself: Google's tokens leave out https:// at times. They count wherever the
+	// issuer does; what this package returns is always Issuer, so that a user has one key.
+	IssuerAliases []string
+	// Tenants are those whose users and tokens are accepted, by the identifiers that stand in the place of {tenantid}; required with such
+	// an Issuer. The claim tid of an ID Token has to say the same.
+	Tenants []string
 	// DiscoveryURL is where the metadata document lies when that is not below Issuer, for example behind an address that is only
-	// reachable from inside. The document must still name Issuer.
+	// reachable from inside, or for all tenants. The document must still name Issuer, or an alias.
 	DiscoveryURL string
-	// Metadata replaces discovery. Its Issuer must be the same as Issuer.
+	// Metadata replaces discovery. Its Issuer must be the same as Issuer, or an alias.
 	Metadata *ServerMetadata
 	// ClientID is the identifier the server gave this client.
 	ClientID string
@@ -126,6 +133,7 @@ type Client struct {
 	// resources carries requests to protected resources, whose answers may be long and slow.
 	resources http.RoundTripper
 	issuer    *url.URL
+	names     map[string]issuerName // nil: Config.Issuer is the only one
 	seal      *sealer
 	secret    *jose.Key // verifies HS256, HS384 and HS512; nil without a client secret
 	server    atomic.Pointer[server]
@@ -162,6 +170,7 @@ func New(cfg Config) (*Client, error) {
 
 	cfg.Keys = slices.Clone(cfg.Keys)
 	cfg.TrustedAudiences = slices.Clone(cfg.TrustedAudiences)
+	cfg.IssuerAliases, cfg.Tenants = slices.Clone(cfg.IssuerAliases), slices.Clone(cfg.Tenants)
 	cfg.ClockTolerance = cmp.Or(cfg.ClockTolerance, defaultClockTolerance)
 	if cfg.ClockTolerance < 0 || cfg.ClockTolerance > maxClockTolerance {
 		mistake("ClockTolerance", "0 to "+maxClockTolerance.String(), cfg.ClockTolerance.String())
@@ -217,6 +226,7 @@ func New(cfg Config) (*Client, error) {
 	} else if c.issuer.RawQuery != "" || c.issuer.ForceQuery {
 		mistake("Issuer", "a URL without a query", quoted(cfg.Issuer))
 	}
+	c.names = nameIssuers(&cfg, c.issuer, mistake)
 	if cfg.DiscoveryURL != "" {
 		if _, err := c.http.ParseURL(cfg.DiscoveryURL); err != nil {
 			mistake("DiscoveryURL", withHint(expectedOf(err, "an https URL"), cfg.DiscoveryURL), quoted(cfg.DiscoveryURL))

@@ -24,7 +24,7 @@ type AuthRequest struct {
 	Header   http.Header // to be added to
 	Form     url.Values  // likewise; it becomes the body
 	ClientID string
-	Audience string    // the server's issuer, for assertions
+	Audience string    // Config.Issuer, for assertions
 	Endpoint string    // the address the request goes to
 	Methods  []string  // token_endpoint_auth_methods_supported; empty when the server does not say
 	Now      time.Time // with Config.ClockSkew

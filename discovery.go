@@ -99,8 +99,10 @@ func (*metadataDocument) cause() error { return nil }
 
 var metadataChecks = []check[*metadataDocument]{
 	{"issuer", "OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3",
-		func(_ context.Context, d *metadataDocument) bool { return d.meta.Issuer == d.c.cfg.Issuer },
-		func(d *metadataDocument) (string, string) { return quoted(d.c.cfg.Issuer), quoted(d.meta.Issuer) }},
+		func(_ context.Context, d *metadataDocument) bool {
+			return slices.Contains(d.c.writtenNames(), d.meta.Issuer)
+		},
+		func(d *metadataDocument) (string, string) { return d.c.writtenName(), quoted(d.meta.Issuer) }},
 	{"endpoints", "OpenID Connect Discovery 1.0 §3, RFC 8414 §2",
 		func(_ context.Context, d *metadataDocument) bool {
 			for id := range usedEndpoints {

@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -38,7 +39,7 @@ func (t *IDToken) content() *idToken {
 	return *t.v
 }
 
-// Issuer returns iss.
+// Issuer returns iss; where the server wrote an alias, the issuer that it stands for, so that a user has one key.
 func (t *IDToken) Issuer() string { return t.content().issuer }
 
 // Subject returns sub, which is unique and never reassigned at its issuer.
@@ -120,6 +121,9 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 	case e.front != nil:
 		document = "front-channel ID Token"
 	}
+	if of := cmp.Or(e.previous, e.shown); of != nil && c.names != nil {
+		e.issuer = c.firstName(of.Issuer()) // no user moves to another tenant
+	}
 	j := c.newJWT(document, s, s.algs, raw, e)
 	defer j.release()
 	if err := judge(ctx, c, c.rows.idToken, j); err != nil {
@@ -146,7 +150,7 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 		}
 	}
 	j.keepHeader()
-	t := newIDToken(j.raw, j.payload, c.cfg.Issuer, j.subject, &j.claims)
+	t := newIDToken(j.raw, j.payload, j.issuer.issuer, j.subject, &j.claims)
 	t.content().login.nonce = e.nonce // the one that came is the same
 	if e.previous != nil {
 		t.content().login = e.previous.content().login

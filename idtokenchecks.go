@@ -15,9 +15,10 @@ const maxSubject = 255 // OpenID Connect Core 1.0 section 2
 
 // idTokenChecks are the rules of OpenID Connect Core 1.0 section 3.1.3.7 and of section 2, in order.
 var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
-	{"iss", "OpenID Connect Core 1.0 §3.1.3.7 (2)",
-		func(_ context.Context, j *jwt) bool { return j.claims.iss.Equal(j.c.cfg.Issuer) },
-		func(j *jwt) (string, string) { return quoted(j.c.cfg.Issuer), shown(j.claims.iss) }},
+	issuerCheck("OpenID Connect Core 1.0 §3.1.3.7 (2)"),
+	{"tid", tenantSpec,
+		func(_ context.Context, j *jwt) bool { return j.tenantFits() },
+		func(j *jwt) (string, string) { return j.tenantStory() }},
 	{"sub", "OpenID Connect Core 1.0 §2",
 		func(_ context.Context, j *jwt) bool {
 			var ok bool

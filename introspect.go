@@ -99,6 +99,7 @@ type introspectionDocument struct {
 	active, iss, sub, clientID, username, tokenType, scope, aud, exp, iat, nbf, cnf, det strict.Value
 	jkt, x5t                                                                             strict.Value
 	details                                                                              []AuthorizationDetail
+	issuer                                                                               issuerName
 }
 
 func (*introspectionDocument) kind() string { return "introspection response" }
@@ -110,9 +111,7 @@ var introspectionJWTChecks = slices.Concat(typed(signedChecks, check[*jwt]{"typ"
 		return strings.EqualFold(strings.TrimPrefix(strings.ToLower(j.header.Type), "application/"), "token-introspection+jwt")
 	},
 	func(j *jwt) (string, string) { return "token-introspection+jwt", or(quoted(j.header.Type), "nothing") }}), []check[*jwt]{
-	{"iss", "RFC 9701 §5",
-		func(_ context.Context, j *jwt) bool { return j.claims.iss.Equal(j.c.cfg.Issuer) },
-		func(j *jwt) (string, string) { return quoted(j.c.cfg.Issuer), shown(j.claims.iss) }},
+	issuerCheck("RFC 9701 §5"),
 	{"aud", "RFC 9701 §5",
 		func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
 		func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},
@@ -140,10 +139,12 @@ var introspectionChecks = []check[*introspectionDocument]{
 		func(d *introspectionDocument) (string, string) { return "true or false", kindOf(d.active) }},
 	{"iss", "RFC 7662 §2.2",
 		func(_ context.Context, d *introspectionDocument) bool {
-			return d.iss == nil || d.iss.Equal(d.c.cfg.Issuer)
+			var ok bool
+			d.issuer, ok = d.c.issuerIn(d.iss)
+			return d.iss == nil || ok
 		},
 		func(d *introspectionDocument) (string, string) {
-			return "nothing, or " + quoted(d.c.cfg.Issuer), shown(d.iss)
+			return "nothing, or " + d.c.anyName(), shown(d.iss)
 		}},
 	{"exp", "RFC 7662 §2.2, §4",
 		func(_ context.Context, d *introspectionDocument) bool {
@@ -320,9 +321,10 @@ func (d *introspectionDocument) result(payload []byte) *Introspection {
 	for _, m := range []struct {
 		to   *string
 		from strict.Value
-	}{{&v.subject, d.sub}, {&v.clientID, d.clientID}, {&v.username, d.username}, {&v.issuer, d.iss}, {&v.tokenType, d.tokenType}, {&v.jkt, d.jkt}, {&v.x5t, d.x5t}} {
+	}{{&v.subject, d.sub}, {&v.clientID, d.clientID}, {&v.username, d.username}, {&v.tokenType, d.tokenType}, {&v.jkt, d.jkt}, {&v.x5t, d.x5t}} {
 		*m.to, _ = m.from.Text()
 	}
+	v.issuer = d.issuer.issuer
 	scope, _ := d.scope.Text()
 	v.scope, v.audience = strings.Fields(scope), audienceList(d.aud)
 	v.expiry, _ = d.exp.NumericDate()

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/openid-client/openid/internal/jose"
@@ -98,6 +99,8 @@ func (o *RequestObject) mistake(cfg *Config) (expected, got string) {
 		return "either Signing.Algorithm or InsecureUnsigned", "both"
 	case o.InsecureUnsigned && o.Encrypter != nil:
 		return "either Encrypter or InsecureUnsigned: what is encrypted is signed first (RFC 9101 §6.1)", "both"
+	case o.Signing.Audience == "" && strings.Contains(cfg.Issuer, tenantPlace):
+		return "a Signing.Audience, since Issuer has a place for a tenant and is nobody's name as it stands", "none"
 	case o.Key == nil && !o.InsecureUnsigned:
 		return "a Key that signs request objects", "nil"
 	}

@@ -15,9 +15,7 @@ const maxResponseLifetime = 10 * time.Minute
 
 // jarmChecks are the rules for an authorization response that is a JWT (JARM section 2.4).
 var jarmChecks = slices.Concat(signedChecks, []check[*jwt]{
-	{"iss", "JARM §2.4 (3)",
-		func(_ context.Context, j *jwt) bool { return j.claims.iss.Equal(j.c.cfg.Issuer) },
-		func(j *jwt) (string, string) { return quoted(j.c.cfg.Issuer), shown(j.claims.iss) }},
+	issuerCheck("JARM §2.4 (3)"),
 	{"aud", "JARM §2.4 (4)",
 		func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
 		func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},

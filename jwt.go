@@ -28,23 +28,26 @@ type jwt struct {
 	header    jose.Header
 	known     bool // the header was read before
 	keys      []*jose.Key
+	key       *jose.Key // of them, the one that made the signature
 	payload   []byte
 	claims    registeredClaims
-	subject   string // sub, once its row has seen it
-	refusal   error  // what jose or strict said
-	err       error  // what lies beneath a failed check
+	subject   string     // sub, once its row has seen it
+	issuer    issuerName // likewise iss
+	refusal   error      // what jose or strict said
+	err       error      // what lies beneath a failed check
 	keyArray  [jose.MaxCandidates]*jose.Key
 	signature []byte
 }
 
 // registeredClaims are the claims that rows look at, as they stand in the payload.
 type registeredClaims struct {
-	iss, sub, aud, azp, exp, iat, nbf, nonce, authTime, atHash, cHash, sHash strict.Value
+	iss, sub, aud, azp, exp, iat, nbf, nonce, authTime, atHash, cHash, sHash, tid strict.Value
 }
 
 // An expectation is what the flow at hand knows and the token must agree with.
 type expectation struct {
 	idToken     idTokenExpectation
+	issuer      string // known from what came before; empty: any that the configuration allows
 	nonce       string // empty: there must be none, unless previous is set
 	maxAge      string // seconds, as it was sent; empty: not asked
 	accessToken string // empty: unknown, at_hash cannot be judged
@@ -161,6 +164,9 @@ var signedChecks = []check[*jwt]{
 		func(j *jwt) (string, string) {
 			return j.refused("a JSON object without duplicate names", "a JSON object")
 		}},
+	{"key issuer", "RFC 8725 §3.8, Microsoft identity platform, Validate the issuer",
+		func(_ context.Context, j *jwt) bool { return j.keyFits() },
+		func(j *jwt) (string, string) { return j.keyStory() }},
 }
 
 // foreignType: other kinds of JWT are typed explicitly, with a media type that ends in +jwt.
@@ -191,6 +197,7 @@ func (j *jwt) verifySignature() bool {
 	}
 	for _, k := range j.keys {
 		if k.Verify(j.header.Algorithm, j.jws.Signed, j.signature) {
+			j.key = k
 			return true
 		}
 	}
@@ -231,6 +238,8 @@ func (j *jwt) readClaims() error {
 			c.cHash = v
 		case "s_hash":
 			c.sHash = v
+		case "tid":
+			c.tid = v
 		}
 		return nil
 	})

@@ -23,7 +23,7 @@ func (c *Client) ExportKeys() ([]byte, error) {
 	if err != nil {
 		return nil, errNoKeys
 	}
-	return encodeRecord(exportedKeysVersion, s.meta.Issuer, s.meta.JWKSURI, string(set)), nil
+	return encodeRecord(exportedKeysVersion, c.cfg.Issuer, s.meta.JWKSURI, string(set)), nil
 }
 
 // ImportKeys takes over what [Client.ExportKeys] of a client of the same issuer returned. It does no I/O: where the metadata is not loaded

@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -107,7 +108,7 @@ func (g RefreshToken) carryOver(t *Tokens, token Secret) {
 		t.AuthorizationDetails = slices.Clone(g.Previous.AuthorizationDetails)
 	}
 	if t.IDToken == nil {
-		t.IDToken = g.Previous.IDToken
+		t.IDToken, t.issuer = g.Previous.IDToken, cmp.Or(g.Previous.issuer, t.issuer)
 	}
 	t.AppState = g.Previous.AppState
 }

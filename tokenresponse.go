@@ -342,5 +342,6 @@ func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, be
 	if err != nil {
 		return nil, err
 	}
+	t.issuer = t.IDToken.Issuer()
 	return t, nil
 }

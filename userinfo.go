@@ -63,8 +63,8 @@ func (*userInfoDocument) cause() error { return nil }
 // not say for whom; a token for somebody else is refused.
 var userInfoJWTChecks = slices.Concat(signedChecks, []check[*jwt]{
 	{"iss", "OpenID Connect Core 1.0 §5.3.2",
-		func(_ context.Context, j *jwt) bool { return j.claims.iss == nil || j.claims.iss.Equal(j.c.cfg.Issuer) },
-		func(j *jwt) (string, string) { return "nothing, or " + quoted(j.c.cfg.Issuer), shown(j.claims.iss) }},
+		func(_ context.Context, j *jwt) bool { return j.claims.iss == nil || j.issuerFits() },
+		func(j *jwt) (string, string) { return "nothing, or " + j.wantedIssuer(), shown(j.claims.iss) }},
 	{"aud", "OpenID Connect Core 1.0 §5.3.2",
 		func(_ context.Context, j *jwt) bool { return j.claims.aud == nil || j.audienceIsUs() },
 		func(j *jwt) (string, string) { return "nothing, or " + j.audiences(), shown(j.claims.aud) }},
@@ -97,13 +97,20 @@ var userInfoChecks = []check[*userInfoDocument]{
 // own refuses tokens of another issuer before anything of them leaves: in an application with several providers, the wrong client is one
 // slip away.
 func (c *Client) own(issuer string, t *IDToken) error {
+	n, ok := c.issuerNamed(issuer)
 	if issuer == "" || issuer == c.cfg.Issuer {
-		if t == nil || t.content().issuer == c.cfg.Issuer {
-			return nil
-		}
-		issuer = t.content().issuer
+		n, ok = issuerName{}, true // of no tenant in particular
 	}
-	return &VerificationError{Document: "tokens", Check: "issuer", Expected: quoted(c.cfg.Issuer), Got: quoted(issuer), Spec: "RFC 9700 §4.4"}
+	if ok && t != nil {
+		var of issuerName
+		issuer = t.Issuer()
+		of, ok = c.issuerNamed(issuer)
+		ok = ok && (n.tenant == "" || n.tenant == of.tenant)
+	}
+	if ok {
+		return nil
+	}
+	return &VerificationError{Document: "tokens", Check: "issuer", Expected: c.anyName(), Got: quoted(issuer), Spec: "RFC 9700 §4.4"}
 }
 
 // UserInfo asks the UserInfo endpoint for the claims of the user who logged in. The answer must be about the subject of t's ID Token;
@@ -136,7 +143,7 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 	}
 	claims := res.Body
 	if res.MediaType == "application/jwt" {
-		if claims, err = c.verifyUserInfo(ctx, s, string(res.Body)); err != nil {
+		if claims, err = c.verifyUserInfo(ctx, s, string(res.Body), t.IDToken); err != nil {
 			return nil, err
 		}
 	}
@@ -200,8 +207,8 @@ func (c *Client) askUserInfo(ctx context.Context, u *url.URL, t *Tokens) (*endpo
 }
 
 // verifyUserInfo returns the claims of a UserInfo response that is a JWT.
-func (c *Client) verifyUserInfo(ctx context.Context, s *server, compact string) ([]byte, error) {
-	j := c.newJWT("UserInfo", s, s.userInfoAlgs, compact, expectation{})
+func (c *Client) verifyUserInfo(ctx context.Context, s *server, compact string, t *IDToken) ([]byte, error) {
+	j := c.newJWT("UserInfo", s, s.userInfoAlgs, compact, expectation{issuer: c.firstName(t.Issuer())})
 	defer j.release()
 	if err := judge(ctx, c, c.rows.userInfoJWT, j); err != nil {
 		return nil, err

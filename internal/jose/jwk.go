@@ -48,6 +48,7 @@ func ParseKey(jwk []byte) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	k.issuer = m.issuer
 	if m.alg == "" {
 		return k, nil
 	}
@@ -63,10 +64,10 @@ func ParseKey(jwk []byte) (*Key, error) {
 
 // members are the members of a JWK that matter here.
 type members struct {
-	kty, kid, alg, crv string
-	n, e, x, y, pub    []byte
-	use, ops           strict.Value
-	private            bool
+	kty, kid, alg, crv, issuer string
+	n, e, x, y, pub            []byte
+	use, ops                   strict.Value
+	private                    bool
 }
 
 func (m *members) read(name []byte, v strict.Value) error {
@@ -95,6 +96,10 @@ func (m *members) read(name []byte, v strict.Value) error {
 		m.ops = v
 	case "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv":
 		m.private = true
+	case "issuer": // a bound that cannot be read must not be taken for none
+		if err := text(name, v, &m.issuer); err != nil || m.issuer == "" {
+			return errors.New("issuer is no name")
+		}
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 // Key is one key to verify with, checked when it was imported. It is safe for concurrent use.
 type Key struct {
 	id     string
+	issuer string
 	serves algorithmSet
 	public crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey or *mldsa.PublicKey; nil for a secret
 	macs   map[crypto.Hash]*sync.Pool
@@ -119,6 +120,10 @@ func NewSecret(secret []byte) (*Key, error) {
 
 // ID is the key's kid, empty when it has none.
 func (k *Key) ID() string { return k.id }
+
+// Issuer is the issuer whose tokens alone the key may verify, as its JWK says; empty when it says nothing. Some servers publish the keys of
+// several issuers in one set.
+func (k *Key) Issuer() string { return k.issuer }
 
 // Serves reports whether the key may verify alg: its type, curve and size fit, and nothing the JWK says of itself (use,
 // key_ops, alg) forbids it.
