@@ -53,6 +53,12 @@ func walks() map[string][]walk {
 		}
 		add(table, l.name, document, l.check, l.tell)
 	}
+	for _, l := range issuerLies {
+		add("idToken", l.name, "ID Token", l.check, l.tell)
+	}
+	for table, document := range map[string]string{"idToken": "ID Token", "jarm": "authorization response", "userInfoJWT": "UserInfo", "introspectionJWT": "introspection response"} {
+		add(table, "the key of another issuer", document, "key issuer", tellForeignKey(table))
+	}
 	for _, l := range tokenResponseLies {
 		add("token", l.name, "token response", l.check, toldBy(func(p *hostile.Provider) { p.TokenResponse = l.lie }, func(*testing.T, *Client, *Tokens) error { return nil }))
 	}
