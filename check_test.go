@@ -59,6 +59,9 @@ func walks() map[string][]walk {
 	for table, document := range map[string]string{"idToken": "ID Token", "jarm": "authorization response", "userInfoJWT": "UserInfo", "introspectionJWT": "introspection response"} {
 		add(table, "the key of another issuer", document, "key issuer", tellForeignKey(table))
 	}
+	for _, l := range accessTokenLies {
+		add("accessToken", l.name, "access token", l.check, l.tell)
+	}
 	for _, l := range tokenResponseLies {
 		add("token", l.name, "token response", l.check, toldBy(func(p *hostile.Provider) { p.TokenResponse = l.lie }, func(*testing.T, *Client, *Tokens) error { return nil }))
 	}
@@ -103,7 +106,8 @@ func walks() map[string][]walk {
 
 // everyTable is allTables, and those that are linked only where they are used.
 func everyTable() map[string]reflect.Value {
-	all := map[string]reflect.Value{"registration": reflect.ValueOf(registrationChecks)}
+	all := map[string]reflect.Value{"registration": reflect.ValueOf(registrationChecks),
+		"accessToken": reflect.ValueOf(slices.Concat(signedChecks, accessTokenChecks))}
 	tables := reflect.ValueOf(allTables)
 	for i := range tables.NumField() {
 		all[tables.Type().Field(i).Name] = tables.Field(i)

@@ -89,6 +89,9 @@ type Config struct {
 	// IntrospectionSigningAlgs are those accepted for introspection responses, which have to be signed then: for a client that is registered
 	// with an introspection_signed_response_alg (RFC 9701 section 6). Empty: signed or not, as with UserInfoSigningAlgs.
 	IntrospectionSigningAlgs []string
+	// AccessTokenSigningAlgs are those accepted for access tokens that [Client.VerifyAccessToken] verifies. Empty: as with IDTokenSigningAlgs, of
+	// what the server's metadata lists for ID Tokens, since there is no list for access tokens (RFC 9068 section 2.1).
+	AccessTokenSigningAlgs []string
 	// UserInfoInBody sends the access token to the UserInfo endpoint in the body of a POST instead of the Authorization header, for servers
 	// that want that (RFC 6750 section 2.2). Bearer tokens only.
 	UserInfoInBody bool
@@ -261,7 +264,7 @@ func New(cfg Config) (*Client, error) {
 		field string
 		algs  *[]string
 	}{{"IDTokenSigningAlgs", &cfg.IDTokenSigningAlgs}, {"UserInfoSigningAlgs", &cfg.UserInfoSigningAlgs}, {"ResponseSigningAlgs", &cfg.ResponseSigningAlgs},
-		{"IntrospectionSigningAlgs", &cfg.IntrospectionSigningAlgs}} {
+		{"IntrospectionSigningAlgs", &cfg.IntrospectionSigningAlgs}, {"AccessTokenSigningAlgs", &cfg.AccessTokenSigningAlgs}} {
 		*list.algs = slices.Clone(*list.algs)
 		for _, alg := range *list.algs {
 			switch {

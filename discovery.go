@@ -31,6 +31,7 @@ type server struct {
 	algs                       []string                     // accepted for ID Tokens
 	userInfoAlgs, responseAlgs []string                     // likewise for signed UserInfo and authorization responses
 	introspectionAlgs          []string                     // and for signed introspection responses
+	accessTokenAlgs            []string                     // and for access tokens
 	keys                       *jwks.Cache
 	loaded                     time.Time
 	retry                      time.Time // when a refresh may be tried
@@ -207,6 +208,7 @@ func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) 
 	s.userInfoAlgs = accepted(c.cfg.UserInfoSigningAlgs, m.UserInfoSigningAlgValuesSupported)
 	s.responseAlgs = accepted(c.cfg.ResponseSigningAlgs, m.AuthorizationSigningAlgValuesSupported)
 	s.introspectionAlgs = accepted(c.cfg.IntrospectionSigningAlgs, m.IntrospectionSigningAlgValuesSupported)
+	s.accessTokenAlgs = accepted(c.cfg.AccessTokenSigningAlgs, m.IDTokenSigningAlgValuesSupported)
 	if old != nil {
 		for id, u := range old.known {
 			s.known[id] = cmp.Or(s.known[id], u)

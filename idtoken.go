@@ -90,8 +90,11 @@ func (t IDToken) MarshalText() ([]byte, error) { return []byte(t.String()), nil 
 
 func (t *IDToken) verified() []byte { return t.content().payload }
 
-func (t *IDToken) claim(name string) (found strict.Value) {
-	_ = strict.Object(t.content().payload, func(n []byte, v strict.Value) error {
+func (t *IDToken) claim(name string) strict.Value { return memberOf(t.content().payload, name) }
+
+// memberOf finds a member of an object that was read before.
+func memberOf(object []byte, name string) (found strict.Value) {
+	_ = strict.Object(object, func(n []byte, v strict.Value) error {
 		if string(n) == name {
 			found = v
 		}

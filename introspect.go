@@ -348,15 +348,7 @@ func (c *Client) verifyIntrospection(ctx context.Context, s *server, compact str
 }
 
 // introspected is the member that the answer itself lies in.
-func (j *jwt) introspected() (inside strict.Value) {
-	_ = strict.Object(j.payload, func(name []byte, v strict.Value) error {
-		if string(name) == "token_introspection" {
-			inside = v
-		}
-		return nil
-	})
-	return inside
-}
+func (j *jwt) introspected() strict.Value { return memberOf(j.payload, "token_introspection") }
 
 // tokenForm asks about one token (RFC 7662 section 2.1, RFC 7009 section 2.1).
 func tokenForm(call string, token Secret, hint []string) (map[string][]string, error) {

@@ -19,6 +19,7 @@ type jwt struct {
 	server   *server
 	algs     []string
 	raw      string
+	typ      string // the header's typ, if this kind of token must have one
 	expect   expectation
 	now      time.Time
 	earliest int64 // now, in seconds, less the tolerance
@@ -41,7 +42,7 @@ type jwt struct {
 
 // registeredClaims are the claims that rows look at, as they stand in the payload.
 type registeredClaims struct {
-	iss, sub, aud, azp, exp, iat, nbf, nonce, authTime, atHash, cHash, sHash, tid strict.Value
+	iss, sub, aud, azp, exp, iat, nbf, nonce, authTime, atHash, cHash, sHash, tid, clientID, jti, scope, cnf, details strict.Value
 }
 
 // An expectation is what the flow at hand knows and the token must agree with.
@@ -58,6 +59,7 @@ type expectation struct {
 	key         proofKey      // the tokens are to be bound to it; nil: Bearer
 	exchange    *exchangedToken
 	recent      bool         // an ID Token must have been issued lately
+	presented   *presented   // an access token that somebody brought, and how
 	confirm     func() error // asked right before the request leaves; nil: nobody asks
 	issued      func(Secret) // hears of a refresh token that came with an ID Token, before that is verified; nil: nobody does
 }
@@ -142,8 +144,10 @@ var signedChecks = []check[*jwt]{
 		func(_ context.Context, j *jwt) bool { return j.header.Embedded == "" },
 		func(j *jwt) (string, string) { return "none of jwk, jku, x5u, x5c", or(j.header.Embedded, "none") }},
 	{"typ", "RFC 8725 §3.11",
-		func(_ context.Context, j *jwt) bool { return !foreignType(j.header.Type) },
-		func(j *jwt) (string, string) { return "JWT or nothing", or(quoted(j.header.Type), "nothing") }},
+		func(_ context.Context, j *jwt) bool { return j.typeFits() },
+		func(j *jwt) (string, string) {
+			return or(j.typ, "JWT or nothing"), or(quoted(j.header.Type), "nothing")
+		}},
 	{"key", "RFC 7517 §4, OpenID Connect Core 1.0 §10.1",
 		func(ctx context.Context, j *jwt) bool { j.findKeys(ctx); return len(j.keys) > 0 },
 		func(j *jwt) (string, string) {
@@ -172,6 +176,14 @@ var signedChecks = []check[*jwt]{
 // foreignType: other kinds of JWT are typed explicitly, with a media type that ends in +jwt.
 func foreignType(typ string) bool {
 	return len(typ) >= 4 && strings.EqualFold(typ[len(typ)-4:], "+jwt")
+}
+
+// typeFits: a kind of token that has a type of its own must have it, in its short form or whole (RFC 7515 section 4.1.9).
+func (j *jwt) typeFits() bool {
+	if j.typ == "" {
+		return !foreignType(j.header.Type)
+	}
+	return strings.EqualFold(j.header.Type, j.typ) || strings.EqualFold(j.header.Type, "application/"+j.typ)
 }
 
 func (j *jwt) findKeys(ctx context.Context) {
@@ -240,6 +252,16 @@ func (j *jwt) readClaims() error {
 			c.sHash = v
 		case "tid":
 			c.tid = v
+		case "client_id":
+			c.clientID = v
+		case "jti":
+			c.jti = v
+		case "scope":
+			c.scope = v
+		case "cnf":
+			c.cnf = v
+		case "authorization_details":
+			c.details = v
 		}
 		return nil
 	})

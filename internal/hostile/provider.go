@@ -59,6 +59,7 @@ type Script struct {
 	Pushed        func(m map[string]any) // the answer to a pushed authorization request
 	UserInfoJWT   func(tok *Token)       // not nil: UserInfo is signed
 
+	AccessToken      func(tok *Token) // not nil: access tokens are JWTs, for https://api.example (RFC 9068)
 	Introspection    func(m map[string]any)
 	IntrospectionJWT func(tok *Token) // not nil: the answer is signed
 

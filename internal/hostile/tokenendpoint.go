@@ -116,6 +116,9 @@ func (p *Provider) issue(w http.ResponseWriter, grantType string, g grant) {
 	s := p.script()
 	g.expires = time.Now().Add(s.Lifetime)
 	accessToken := Canary + "-access-" + rand.Text()
+	if s.AccessToken != nil {
+		accessToken = p.jwtAccessToken(s, g)
+	}
 	m := map[string]any{
 		"access_token": accessToken,
 		"token_type":   "Bearer",
@@ -151,6 +154,38 @@ func (p *Provider) issue(w http.ResponseWriter, grantType string, g grant) {
 		s.TokenResponse(m)
 	}
 	respond(w, http.StatusOK, m)
+}
+
+// jwtAccessToken is RFC 9068 §2.
+func (p *Provider) jwtAccessToken(s Script, g grant) string {
+	now := time.Now()
+	claims := map[string]any{
+		"iss":       s.Issuer,
+		"aud":       "https://api.example",
+		"sub":       g.subject,
+		"client_id": s.ClientID,
+		"jti":       rand.Text(),
+		"iat":       now.Unix(),
+		"exp":       g.expires.Unix(),
+	}
+	if g.subject == "" {
+		claims["sub"] = s.ClientID
+	} else {
+		claims["auth_time"] = g.authTime.Unix()
+	}
+	if len(g.scope) > 0 {
+		claims["scope"] = strings.Join(g.scope, " ")
+	}
+	if g.thumbprint != "" {
+		claims["cnf"] = map[string]any{"jkt": g.thumbprint}
+	}
+	if g.details != "" {
+		claims["authorization_details"] = json.RawMessage(g.details)
+	}
+	tok := NewToken(p.SigningKey(), claims)
+	tok.Header["typ"] = "at+jwt"
+	s.AccessToken(tok)
+	return tok.String()
 }
 
 func (p *Provider) idToken(s Script, grantType string, g grant, accessToken string) string {
