@@ -20,8 +20,9 @@ type assertion struct {
 	signer *jose.Signer
 	how    Signing
 	err    error
-	shared bool   // client_secret_jwt
-	value  Secret // of it
+	shared bool                                     // client_secret_jwt
+	value  Secret                                   // of it
+	key    func() (key crypto.Signer, keyID string) // of private_key_jwt; a function is what no verb of fmt looks into
 }
 
 // ClientSecretJWT authenticates with client_secret_jwt: an assertion under HS256 keyed with the client secret, which has at least 32
@@ -38,7 +39,7 @@ func ClientSecretJWT(s Secret, how ...Signing) ClientAuth {
 // server knows the public half by; it may be empty. The algorithm follows from the key: RS256, ES256, ES384, ES512, Ed25519 or ML-DSA;
 // how names another, such as PS256 (RFC 7523 section 2.2, OpenID Connect Core 1.0 section 9).
 func PrivateKeyJWT(key crypto.Signer, keyID string, how ...Signing) ClientAuth {
-	var a assertion
+	a := assertion{key: func() (crypto.Signer, string) { return key, keyID }}
 	if a.how, a.err = signing(how); a.err == nil {
 		a.signer, a.err = jose.NewSigner(key, jose.SignerOptions{KeyID: keyID, Algorithm: a.how.Algorithm})
 	}

@@ -93,10 +93,15 @@ func (c *Client) Authorize(ctx context.Context, r AuthorizationRequest) (string,
 		tokenExtra:   r.TokenExtra.Encode(),
 		created:      time.Now(),
 	}
+	ctx = c.withFlow(ctx, t.flow)
+	if c.cfg.Profile != nil {
+		if err := c.cfg.Profile.login(ctx, c, t); err != nil {
+			return "", "", err
+		}
+	}
 	if err := c.mistake(&r, t); err != nil {
 		return "", "", err
 	}
-	ctx = c.withFlow(ctx, t.flow)
 	s, err := c.current(ctx)
 	if err != nil {
 		return "", "", err

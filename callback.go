@@ -364,6 +364,7 @@ func (c *Client) takeFront(ctx context.Context, s *server, d *authorizationRespo
 	asked := d.asked()
 	if asked.token {
 		front := frontTokens(d.values)
+		front.c = c
 		if err := judge(ctx, c, c.rows.token, front); err != nil {
 			return nil, err
 		}
@@ -409,7 +410,7 @@ func (c *Client) redeemCode(ctx context.Context, s *server, d *authorizationResp
 	if tx.verifier != "" {
 		form.Set("code_verifier", tx.verifier)
 	}
-	e := expectation{issuer: d.issuer, nonce: tx.nonce, code: code, state: tx.state, maxAge: tx.maxAge, shown: front, recent: c.cfg.DetachedSignature}
+	e := expectation{issuer: d.issuer, nonce: tx.nonce, code: code, state: tx.state, maxAge: tx.maxAge, shown: front, recent: c.cfg.DetachedSignature, scope: tx.scope}
 	if tx.nonce != "" {
 		e.idToken = idTokenRequired
 	}

@@ -105,7 +105,7 @@ func (g CIBA) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 	}
 	if c.requests != nil && c.requests.signs() {
 		form.Set("client_id", c.cfg.ClientID)
-		object, err := c.requests.sign(c, form)
+		object, err := c.requests.sign(ctx, c, form)
 		if err != nil {
 			return nil, err
 		}

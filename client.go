@@ -74,6 +74,10 @@ type Config struct {
 	// DetachedSignature demands that the authorization response is signed: by the ID Token of a hybrid response, which then has to vouch for
 	// the state too (FAPI 1.0 Advanced section 5.2.2.1), or as a JWT. No ID Token of the login may then be older than an hour.
 	DetachedSignature bool
+	// Profile holds this client to a security profile: [FAPI1Advanced], [FAPI2Security], [FAPI2MessageSigning] or [OAuth21]. It sets what
+	// follows from the profile, and what contradicts it is refused, here, in requests and in what comes back, by the name of the clause.
+	// Nil: none.
+	Profile Profile
 	// TrustedAudiences may stand in an ID Token beside this client; any other further audience is refused.
 	TrustedAudiences []string
 	// IDTokenSigningAlgs are the signature algorithms accepted for ID Tokens. Empty: the asymmetric ones that the server's metadata
@@ -168,9 +172,13 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{rows: allTables}
 	var mistakes []error
 	mistake := func(field, expected, got string) {
-		mistakes = append(mistakes, &ConfigError{field, expected, got})
+		mistakes = append(mistakes, &ConfigError{Field: field, Expected: expected, Got: got})
 	}
 
+	if cfg.Profile != nil {
+		cfg.Profile.prepare(&cfg)
+		c.rows = cfg.Profile.over(c.rows)
+	}
 	cfg.Keys = slices.Clone(cfg.Keys)
 	cfg.TrustedAudiences = slices.Clone(cfg.TrustedAudiences)
 	cfg.IssuerAliases, cfg.Tenants = slices.Clone(cfg.IssuerAliases), slices.Clone(cfg.Tenants)
@@ -192,6 +200,9 @@ func New(cfg Config) (*Client, error) {
 		own, resources := endpoint.NewTransport(), endpoint.NewTransport()
 		resources.MaxConnsPerHost, resources.DisableCompression = 0, false
 		c.http.Transport, c.resources = own, resources
+	}
+	if cfg.Profile != nil {
+		c.http.Transport, c.resources = cfg.Profile.transport(c.http.Transport), cfg.Profile.transport(c.resources)
 	}
 	if cfg.Certificate != nil {
 		if expected, got := certificateMistake(cfg.Certificate, c.http.Transport); expected != "" {
@@ -281,6 +292,9 @@ func New(cfg Config) (*Client, error) {
 		} else if strings.Count(k, k[:1]) == len(k) {
 			mistake(fmt.Sprintf("Keys[%d]", i), "random bytes", "one byte over and over")
 		}
+	}
+	if cfg.Profile != nil {
+		mistakes = append(mistakes, cfg.Profile.refuse(&cfg, c.requests)...)
 	}
 	if c.store = cfg.Store; c.store == nil {
 		c.store = store.Memory(ownStoreItems)

@@ -209,6 +209,9 @@ func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) 
 	s.responseAlgs = accepted(c.cfg.ResponseSigningAlgs, m.AuthorizationSigningAlgValuesSupported)
 	s.introspectionAlgs = accepted(c.cfg.IntrospectionSigningAlgs, m.IntrospectionSigningAlgValuesSupported)
 	s.accessTokenAlgs = accepted(c.cfg.AccessTokenSigningAlgs, m.IDTokenSigningAlgValuesSupported)
+	if c.cfg.Profile != nil {
+		c.cfg.Profile.restrict(c, s)
+	}
 	if old != nil {
 		for id, u := range old.known {
 			s.known[id] = cmp.Or(s.known[id], u)

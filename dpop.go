@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -26,6 +27,9 @@ type proofKeys interface {
 	fresh() (proofKey, error)
 	restore(record string) (proofKey, error)
 	describe() string
+	preferring(rsa string) proofKeys // the algorithm of RSA keys for which none was named
+	algorithms() []string            // of the proofs to come
+	public() []crypto.PublicKey
 }
 
 // A proofKey is a key that tokens are bound to.
@@ -41,6 +45,7 @@ type dpopKeys struct {
 	known    []*dpopKey
 	perGrant bool
 	how      Signing
+	rsa      string // the algorithm of RSA keys for which how names none
 	signers  []crypto.Signer
 	err      error
 }
@@ -67,11 +72,34 @@ func (k *dpopKeys) with(how Signing) proofKeys {
 	return newDPoPKeys(&dpopKeys{signers: k.signers, perGrant: k.perGrant, how: how})
 }
 
+func (k *dpopKeys) preferring(rsa string) proofKeys {
+	return newDPoPKeys(&dpopKeys{signers: k.signers, perGrant: k.perGrant, how: k.how, rsa: rsa})
+}
+
+func (k *dpopKeys) algorithms() (list []string) {
+	for _, known := range k.known {
+		list = append(list, known.algorithm())
+	}
+	return list
+}
+
+func (k *dpopKeys) public() (list []crypto.PublicKey) {
+	for _, signer := range k.signers {
+		if signer != nil {
+			list = append(list, signer.Public())
+		}
+	}
+	return list
+}
+
 func newDPoPKeys(k *dpopKeys) *dpopKeys {
 	for i, signer := range k.signers {
 		algorithm := ""
 		if i == 0 {
 			algorithm = k.how.Algorithm
+		}
+		if algorithm == "" && isRSA(signer) {
+			algorithm = k.rsa
 		}
 		prover, err := dpop.NewProver(signer, algorithm)
 		if err != nil {
@@ -82,6 +110,14 @@ func newDPoPKeys(k *dpopKeys) *dpopKeys {
 		k.current = k.known[0]
 	}
 	return k
+}
+
+func isRSA(signer crypto.Signer) bool {
+	if signer == nil {
+		return false
+	}
+	_, is := signer.Public().(*rsa.PublicKey)
+	return is
 }
 
 // String says which kind of keys there are.

@@ -285,9 +285,16 @@ func (e *grantError) Error() string { return "openid: " + e.what + ": " + beneat
 func (e *grantError) Unwrap() error { return e.err }
 
 // A ConfigError is one mistake of a [Config]; [New] reports all of them at once, joined.
-type ConfigError struct{ Field, Expected, Got string }
+type ConfigError struct {
+	Field, Expected, Got string
+	Spec                 string // the clause of [Config].Profile that refuses; empty for a mistake under any profile
+}
 
-// Error names the field and both sides of the mistake.
+// Error names the field, both sides of the mistake and the clause.
 func (e *ConfigError) Error() string {
-	return "openid: Config." + e.Field + ": expected " + e.Expected + ", got " + e.Got
+	s := "openid: Config." + e.Field + ": expected " + e.Expected + ", got " + e.Got
+	if e.Spec != "" {
+		s += " (" + e.Spec + ")"
+	}
+	return s
 }

@@ -108,7 +108,7 @@ func TestRequestObjectOfTheRFC(t *testing.T) {
 	params := maps.Clone(exampleRequest)
 	params.Set("claims", string((&ClaimsRequest{UserInfo: map[string]ClaimRequest{"given_name": {Essential: true}, "nickname": {}, "email": {Essential: true}, "email_verified": {Essential: true}, "picture": {}},
 		IDToken: map[string]ClaimRequest{"gender": {}, "birthdate": {Essential: true}, "acr": {Values: []string{"urn:mace:incommon:iap:silver"}}}}).append(nil)))
-	object, err := c.requests.sign(c, params)
+	object, err := c.requests.sign(t.Context(), c, params)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,8 @@ type RequestEncoding interface {
 type requestEncoder interface {
 	signs() bool
 	encode(ctx context.Context, c *Client, s *server, params url.Values, pushed bool) (url.Values, error)
-	sign(c *Client, params url.Values) (string, error)
+	sign(ctx context.Context, c *Client, params url.Values) (string, error)
+	algorithm() string // empty: it does not sign
 }
 
 // requestSigner is the encoder of a [RequestObject].
@@ -86,6 +87,13 @@ func (o *RequestObject) encoder(cfg *Config) (requestEncoder, string, string) {
 }
 
 func (o *requestSigner) signs() bool { return o.signer != nil }
+
+func (o *requestSigner) algorithm() string {
+	if o.signer == nil {
+		return ""
+	}
+	return o.signer.Algorithm()
+}
 
 func (o *RequestObject) mistake(cfg *Config) (expected, got string) {
 	switch {
@@ -118,7 +126,7 @@ func (o *requestSigner) encode(ctx context.Context, c *Client, s *server, params
 	if pushed && o.Publish != nil {
 		return nil, errPublishPushed
 	}
-	object, err := o.sign(c, params)
+	object, err := o.sign(ctx, c, params)
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +166,15 @@ func (o *requestSigner) encode(ctx context.Context, c *Client, s *server, params
 }
 
 // sign makes the request object, not yet encrypted.
-func (o *requestSigner) sign(c *Client, params url.Values) (string, error) {
+func (o *requestSigner) sign(ctx context.Context, c *Client, params url.Values) (string, error) {
 	object, err := o.object(o.claims(c, params))
 	if err != nil {
 		return "", fmt.Errorf("openid: request object: %w", err)
+	}
+	if c.cfg.Profile != nil {
+		if err := c.cfg.Profile.object(ctx, c, object); err != nil {
+			return "", err
+		}
 	}
 	return object, nil
 }

@@ -60,6 +60,8 @@ type expectation struct {
 	exchange    *exchangedToken
 	recent      bool         // an ID Token must have been issued lately
 	presented   *presented   // an access token that somebody brought, and how
+	scope       string       // as it was asked for, where a user granted it
+	spent       Secret       // the refresh token that was sent
 	confirm     func() error // asked right before the request leaves; nil: nobody asks
 	issued      func(Secret) // hears of a refresh token that came with an ID Token, before that is verified; nil: nobody does
 }

@@ -33,6 +33,11 @@ func (c *Client) postIf(ctx context.Context, s *server, id endpointID, form url.
 		if err := c.cfg.Auth.Authenticate(ctx, &r); err != nil {
 			return nil, nil, err
 		}
+		if c.cfg.Profile != nil {
+			if err := c.cfg.Profile.post(ctx, c, id, &r); err != nil {
+				return nil, nil, err
+			}
+		}
 		if namesClient(id) && !r.Form.Has("client_id") {
 			r.Form.Set("client_id", c.cfg.ClientID)
 		}

@@ -68,7 +68,7 @@ func (g RefreshToken) obtain(ctx context.Context, c *Client, w *refreshWatch) (*
 	if err := addExtra(form, g.Extra); err != nil {
 		return nil, err
 	}
-	e := expectation{}
+	e := expectation{spent: token}
 	if w != nil {
 		e.confirm, e.issued = w.confirm, w.issued
 	}

@@ -56,7 +56,7 @@ type registrar struct {
 
 func newRegistrar(cfg Config) (*registrar, error) {
 	if cfg.ClientID != "" {
-		return nil, &ConfigError{"ClientID", "nothing, since registration brings one", quoted(cfg.ClientID)}
+		return nil, &ConfigError{Field: "ClientID", Expected: "nothing, since registration brings one", Got: quoted(cfg.ClientID)}
 	}
 	c, err := New(Config{
 		Issuer: cfg.Issuer, IssuerAliases: cfg.IssuerAliases, Tenants: cfg.Tenants, DiscoveryURL: cfg.DiscoveryURL, Metadata: cfg.Metadata, ClientID: "(not registered)", Auth: None(), Certificate: cfg.Certificate,

@@ -69,7 +69,9 @@ var secretMethods = []string{methodSecretBasic, methodSecretPost, methodSecretJW
 // registered; the client secret has expired.
 func (r *Registration) Config(cfg Config) (Config, error) {
 	var found []error
-	mistake := func(field, expected, got string) { found = append(found, &ConfigError{field, expected, got}) }
+	mistake := func(field, expected, got string) {
+		found = append(found, &ConfigError{Field: field, Expected: expected, Got: got})
+	}
 	if r.issuer != "" && cmp.Or(cfg.Issuer, r.issuer) != r.issuer {
 		mistake("Issuer", quoted(r.issuer)+", where the client is registered", quoted(cfg.Issuer))
 	}

@@ -20,6 +20,7 @@ const maxExpiresIn = 10 * 365 * 24 * 60 * 60
 
 // tokenResponse is the token endpoint's answer, under judgement (RFC 6749 section 5.1).
 type tokenResponse struct {
+	c      *Client
 	expect expectation
 	sent   func() []string // in confidence
 
@@ -294,7 +295,7 @@ func (c *Client) requestTokens(ctx context.Context, s *server, form url.Values, 
 	if res.Status != http.StatusOK {
 		return nil, statusError("token", res, sent)
 	}
-	d := &tokenResponse{expect: e, sent: sent}
+	d := &tokenResponse{c: c, expect: e, sent: sent}
 	if err := d.read(res.Body); err != nil {
 		return nil, &ExchangeError{Endpoint: "token", Sent: true, Status: res.Status, Expected: "a token response", Got: "something else", Err: err}
 	}

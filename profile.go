@@ -1,0 +1,477 @@
+package openid
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/openid-client/openid/internal/jose"
+	"github.com/openid-client/openid/internal/strict"
+)
+
+// A Profile holds a client to a security profile, for [Config].Profile. [FAPI1Advanced], [FAPI2Security], [FAPI2MessageSigning] and [OAuth21]
+// make those that there are; what each demands is in Clauses. It cannot be changed: a clause that does not suit a server is a reason to do
+// without the profile, not to call it by its name.
+//
+// What is refused names the clause: in [New] as [ConfigError].Spec, later as [VerificationError].Spec.
+type Profile interface {
+	fmt.Stringer
+	// Clauses lists what the profile demands and sets.
+	Clauses() []Clause
+
+	// It is an interface so that a profile's tables are linked by those programs only that call its function.
+	prepare(*Config)
+	over(tables) tables
+	transport(http.RoundTripper) http.RoundTripper
+	refuse(*Config, requestEncoder) []error
+	accepts(named, listed []string) []string
+	restrict(*Client, *server)
+	login(context.Context, *Client, *transaction) error
+	object(ctx context.Context, c *Client, compact string) error
+	post(context.Context, *Client, endpointID, *AuthRequest) error
+}
+
+// A Clause is one thing that a [Profile] demands or sets.
+type Clause struct {
+	Spec string // the specification, its section and the number there
+	When string // "set" by New, refused by "New", in the "metadata", on the "request" or on the "response"
+	Name string // the field of [Config] or the check that a refusal names
+	Text string // in words
+}
+
+// Of a clause's life.
+const (
+	whenSet      = "set"
+	whenNew      = "New"
+	whenMetadata = "metadata"
+	whenRequest  = "request"
+	whenResponse = "response"
+)
+
+// A clause is a row of a profile. In a table that every client has it takes the place of the row of its name; without holds it is that row,
+// refusing in the clause's name.
+type clause[D document] struct {
+	text string
+	check[D]
+}
+
+// A setting is what a profile sets where the program says nothing.
+type setting struct {
+	field, spec, text string
+	apply             func(*Config) // nil: it is done elsewhere
+}
+
+// profile is what a profile's function makes: tables, which nobody changes afterwards.
+type profile struct {
+	name    string
+	algs    []string // of all signatures; nil: as without the profile
+	rsa     string   // the algorithm of RSA keys for which none is named
+	mode    string   // the response mode of a code for which none is named
+	ciphers []uint16 // under TLS 1.2; nil: as without the profile
+
+	sets     []setting
+	config   []clause[*profiledConfig]
+	metadata []clause[*metadataDocument]
+	support  []clause[*requestSupport]
+	asked    []clause[*requestedLogin]
+	objects  []clause[*requestObject]
+	posts    []clause[*postedRequest]
+	answers  []clause[*authorizationResponse]
+	jarm     []clause[*jwt]
+	tokens   []clause[*tokenResponse]
+	idTokens []clause[*jwt]
+	front    []clause[*jwt]
+	userInfo []clause[*jwt]
+	inspects []clause[*jwt]
+}
+
+// String names the profile as its function is named.
+func (p *profile) String() string { return p.name }
+
+// Clauses implements [Profile].
+func (p *profile) Clauses() (list []Clause) {
+	for _, s := range p.sets {
+		list = append(list, Clause{s.spec, whenSet, s.field, s.text})
+	}
+	list = listClauses(list, whenNew, p.config)
+	list = listClauses(list, whenMetadata, p.metadata)
+	list = listClauses(list, whenMetadata, p.support)
+	list = listClauses(list, whenRequest, p.asked)
+	list = listClauses(list, whenRequest, p.objects)
+	list = listClauses(list, whenRequest, p.posts)
+	list = listClauses(list, whenResponse, p.answers)
+	list = listClauses(list, whenResponse, p.jarm)
+	list = listClauses(list, whenResponse, p.tokens)
+	list = listClauses(list, whenResponse, p.idTokens)
+	list = listClauses(list, whenResponse, p.front)
+	list = listClauses(list, whenResponse, p.userInfo)
+	return listClauses(list, whenResponse, p.inspects)
+}
+
+func listClauses[D document](list []Clause, when string, table []clause[D]) []Clause {
+	for _, c := range table {
+		list = append(list, Clause{c.spec, when, c.name, c.text})
+	}
+	return list
+}
+
+func rowsOf[D document](table []clause[D]) (rows []check[D]) {
+	for _, c := range table {
+		rows = append(rows, c.check)
+	}
+	return rows
+}
+
+// laidOver puts a profile's clauses into the table of every client.
+func laidOver[D document](rows []check[D], table []clause[D]) []check[D] {
+	if len(table) == 0 {
+		return rows
+	}
+	rows = slices.Clone(rows)
+	for _, c := range table {
+		i := slices.IndexFunc(rows, func(r check[D]) bool { return r.name == c.name })
+		switch {
+		case i < 0:
+			rows = append(rows, c.check)
+		case c.holds == nil:
+			rows[i].spec = c.spec + ", " + rows[i].spec
+		default:
+			rows[i] = c.check
+		}
+	}
+	return rows
+}
+
+func (p *profile) over(t tables) tables {
+	t.metadata = laidOver(t.metadata, p.metadata)
+	t.request = laidOver(t.request, p.support)
+	t.response = laidOver(t.response, p.answers)
+	t.jarm = laidOver(t.jarm, p.jarm)
+	t.token = laidOver(t.token, p.tokens)
+	t.idToken = laidOver(t.idToken, p.idTokens)
+	t.front = laidOver(t.front, p.front)
+	t.userInfoJWT = laidOver(t.userInfoJWT, p.userInfo)
+	t.introspectionJWT = laidOver(t.introspectionJWT, p.inspects)
+	return t
+}
+
+// prepare sets what follows from the profile.
+func (p *profile) prepare(cfg *Config) {
+	if p.rsa != "" {
+		if a, ok := cfg.Auth.(assertion); ok {
+			cfg.Auth = a.preferring(p.rsa)
+		}
+		if cfg.DPoP.enabled() {
+			cfg.DPoP = DPoP{cfg.DPoP.keys.preferring(p.rsa)}
+		}
+	}
+	for _, s := range p.sets {
+		if s.apply != nil {
+			s.apply(cfg)
+		}
+	}
+	if o, ok := cfg.RequestObject.(*RequestObject); ok && o != nil && p.rsa != "" && o.Signing.Algorithm == "" && isRSA(o.Key) {
+		preferring := *o
+		preferring.Signing.Algorithm = p.rsa
+		cfg.RequestObject = &preferring
+	}
+}
+
+// preferring signs with algorithm where the key is RSA and none was named.
+func (a assertion) preferring(algorithm string) assertion {
+	if a.key == nil || a.how.Algorithm != "" || a.err != nil {
+		return a
+	}
+	if key, keyID := a.key(); isRSA(key) {
+		a.signer, a.err = jose.NewSigner(key, jose.SignerOptions{KeyID: keyID, Algorithm: algorithm})
+	}
+	return a
+}
+
+// signsRequests makes the key of private_key_jwt that of request objects too, where no other is named: each kind has a type of its own, so
+// that none is taken for the other (RFC 9101 section 10.8).
+func signsRequests(cfg *Config) {
+	if a, ok := cfg.Auth.(assertion); ok && a.key != nil && a.err == nil && cfg.RequestObject == nil {
+		key, keyID := a.key()
+		cfg.RequestObject = &RequestObject{Key: key, KeyID: keyID, Signing: Signing{Algorithm: a.signer.Algorithm()}}
+	}
+}
+
+// transport is base, with the profile's ciphers where it has none of its own.
+func (p *profile) transport(base http.RoundTripper) http.RoundTripper {
+	t, ok := base.(*http.Transport)
+	if !ok || p.ciphers == nil || t.TLSClientConfig != nil && t.TLSClientConfig.CipherSuites != nil {
+		return base
+	}
+	t = t.Clone()
+	if t.TLSClientConfig == nil {
+		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	t.TLSClientConfig.CipherSuites = slices.Clone(p.ciphers)
+	return t
+}
+
+// profiledConfig is a configuration under a profile, under judgement.
+type profiledConfig struct {
+	*Config
+	p        *profile
+	requests requestEncoder
+	tls      *tls.Config // of the caller's transport; never nil
+	keys     []crypto.PublicKey
+}
+
+func (*profiledConfig) kind() string { return "configuration" }
+func (*profiledConfig) cause() error { return nil }
+
+// refuse lists what contradicts the profile.
+func (p *profile) refuse(cfg *Config, requests requestEncoder) (mistakes []error) {
+	d := &profiledConfig{Config: cfg, p: p, requests: requests, tls: new(tls.Config)}
+	if cfg.HTTPClient != nil {
+		if t, ok := cfg.HTTPClient.Transport.(*http.Transport); ok && t.TLSClientConfig != nil {
+			d.tls = t.TLSClientConfig
+		}
+	}
+	d.keys = d.collectKeys()
+	for _, c := range p.config {
+		if !c.holds(context.Background(), d) {
+			expected, got := c.says(d)
+			mistakes = append(mistakes, &ConfigError{Field: c.name, Expected: expected + " under Profile " + p.name, Got: got, Spec: c.spec})
+		}
+	}
+	return mistakes
+}
+
+// collectKeys are the public halves of the keys that this client signs with.
+func (d *profiledConfig) collectKeys() (keys []crypto.PublicKey) {
+	if a, ok := d.Auth.(assertion); ok && a.key != nil {
+		if key, _ := a.key(); key != nil {
+			keys = append(keys, key.Public())
+		}
+	}
+	if o, ok := d.RequestObject.(*RequestObject); ok && o != nil && o.Key != nil {
+		keys = append(keys, o.Key.Public())
+	}
+	if d.DPoP.enabled() {
+		keys = append(keys, d.DPoP.keys.public()...)
+	}
+	if d.Certificate != nil && len(d.Certificate.Certificate) > 0 {
+		if leaf, err := x509.ParseCertificate(d.Certificate.Certificate[0]); err == nil {
+			keys = append(keys, leaf.PublicKey)
+		}
+	}
+	return keys
+}
+
+// shortest is the size of the shortest RSA or elliptic curve key, in bits; 0 where there is none.
+func (d *profiledConfig) shortest(wantRSA bool) (bits int) {
+	for _, key := range d.keys {
+		n := 0
+		switch key := key.(type) {
+		case *rsa.PublicKey:
+			if wantRSA {
+				n = key.N.BitLen()
+			}
+		case *ecdsa.PublicKey:
+			if !wantRSA {
+				n = key.Curve.Params().BitSize
+			}
+		}
+		if n > 0 && (bits == 0 || n < bits) {
+			bits = n
+		}
+	}
+	return bits
+}
+
+// authMethod names how the client authenticates, as its constructor is named; empty: by something that only the requests will show.
+func (d *profiledConfig) authMethod() string {
+	switch a := d.Auth.(type) {
+	case nil:
+		return "nil"
+	case none:
+		return "None"
+	case clientSecret:
+		return "ClientSecret"
+	case tlsClientAuth:
+		return "TLSClientAuth"
+	case assertion:
+		if a.shared {
+			return "ClientSecretJWT"
+		}
+		return "PrivateKeyJWT"
+	case credentialFile:
+		if a.present == nil {
+			return "ClientSecretFile"
+		}
+	}
+	return ""
+}
+
+// algorithmsOf are those that the client signs with, or accepts, by what a field says.
+func (d *profiledConfig) algorithmsOf(field string) []string {
+	switch field {
+	case "Auth":
+		if a, ok := d.Auth.(assertion); ok && a.err == nil {
+			return []string{a.signer.Algorithm()}
+		}
+	case "RequestObject":
+		if d.requests != nil && d.requests.signs() {
+			return []string{d.requests.algorithm()}
+		}
+	case "DPoP":
+		if d.DPoP.enabled() {
+			return d.DPoP.keys.algorithms()
+		}
+	case "IDTokenSigningAlgs":
+		return d.IDTokenSigningAlgs
+	case "UserInfoSigningAlgs":
+		return d.UserInfoSigningAlgs
+	case "ResponseSigningAlgs":
+		return d.ResponseSigningAlgs
+	case "IntrospectionSigningAlgs":
+		return d.IntrospectionSigningAlgs
+	}
+	return nil
+}
+
+// foreign names an algorithm of a field that the profile does not know.
+func (d *profiledConfig) foreign(field string) string {
+	for _, alg := range d.algorithmsOf(field) {
+		if !slices.Contains(d.p.algs, alg) {
+			return alg
+		}
+	}
+	return ""
+}
+
+// requestAudience is what request objects name as their audience; empty: the issuer.
+func (d *profiledConfig) requestAudience() string {
+	if o, ok := d.RequestObject.(*RequestObject); ok && o != nil {
+		return o.Signing.Audience
+	}
+	return ""
+}
+
+// accepts are the algorithms of what the server signs: those that the caller named, which refuse has judged, else what the profile and the
+// server have in common, else, where the server does not say, the profile's.
+func (p *profile) accepts(named, listed []string) []string {
+	switch {
+	case len(named) > 0:
+		return named
+	case len(listed) == 0:
+		return p.algs
+	}
+	return slices.DeleteFunc(slices.Clone(listed), func(alg string) bool { return !slices.Contains(p.algs, alg) })
+}
+
+// restrict leaves a server the algorithms that the profile knows.
+func (p *profile) restrict(c *Client, s *server) {
+	if p.algs == nil {
+		return
+	}
+	s.userInfoAlgs = p.accepts(c.cfg.UserInfoSigningAlgs, s.meta.UserInfoSigningAlgValuesSupported)
+	s.responseAlgs = p.accepts(c.cfg.ResponseSigningAlgs, s.meta.AuthorizationSigningAlgValuesSupported)
+	s.introspectionAlgs = p.accepts(c.cfg.IntrospectionSigningAlgs, s.meta.IntrospectionSigningAlgValuesSupported)
+}
+
+// requestedLogin is an authorization request before it is put together, under judgement.
+type requestedLogin struct{ responseType, responseMode, redirectURI string }
+
+func (*requestedLogin) kind() string { return "authorization request" }
+func (*requestedLogin) cause() error { return nil }
+
+// login judges a request for a login and says its response mode.
+func (p *profile) login(ctx context.Context, c *Client, t *transaction) error {
+	if t.responseMode == "" && t.responseType == "code" {
+		t.responseMode = p.mode
+	}
+	d := &requestedLogin{t.responseType, t.responseMode, t.redirectURI}
+	if rt, known := findResponseType(t.responseType); known && d.responseMode == "" {
+		d.responseMode = rt.defaultMode()
+	}
+	return judge(ctx, c, rowsOf(p.asked), d)
+}
+
+// requestObject is a request object of this client's, under judgement, before it leaves.
+type requestObject struct {
+	c             *Client
+	aud, exp, nbf strict.Value
+}
+
+func (*requestObject) kind() string { return "request object" }
+func (*requestObject) cause() error { return nil }
+
+func (p *profile) object(ctx context.Context, c *Client, compact string) error {
+	if len(p.objects) == 0 {
+		return nil
+	}
+	d := &requestObject{c: c}
+	_, claims := opened(compact)
+	_ = strict.Object(claims, func(name []byte, v strict.Value) error {
+		switch string(name) {
+		case "aud":
+			d.aud = v
+		case "exp":
+			d.exp = v
+		case "nbf":
+			d.nbf = v
+		}
+		return nil
+	})
+	return judge(ctx, c, rowsOf(p.objects), d)
+}
+
+// opened are the algorithm and the claims of a JWS of this client's own; empty where it is none.
+func opened(compact string) (algorithm string, claims []byte) {
+	header, rest, _ := strings.Cut(compact, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	if h, err := jose.ParseHeader(header); err == nil {
+		algorithm = h.Algorithm
+	}
+	claims, _ = strict.AppendBase64(nil, payload)
+	return algorithm, claims
+}
+
+// postedRequest is a request to one of the server's endpoints, with its authentication, under judgement, before it leaves.
+type postedRequest struct {
+	c         *Client
+	id        endpointID
+	form      url.Values
+	header    http.Header
+	algorithm string       // of the client assertion; empty: there is none, or none that can be read
+	audience  strict.Value // of the client assertion
+}
+
+func (d *postedRequest) kind() string {
+	if d.id == parEndpoint {
+		return usedEndpoints[d.id].name
+	}
+	return usedEndpoints[d.id].name + " request"
+}
+func (*postedRequest) cause() error { return nil }
+
+// asserts: the client authenticates by an assertion.
+func (d *postedRequest) asserts() bool { return d.form.Has("client_assertion") }
+
+func (p *profile) post(ctx context.Context, c *Client, id endpointID, r *AuthRequest) error {
+	d := &postedRequest{c: c, id: id, form: r.Form, header: r.Header}
+	if d.asserts() {
+		var claims []byte
+		d.algorithm, claims = opened(r.Form.Get("client_assertion"))
+		_ = strict.Object(claims, func(name []byte, v strict.Value) error {
+			if string(name) == "aud" {
+				d.audience = v
+			}
+			return nil
+		})
+	}
+	return judge(ctx, c, rowsOf(p.posts), d)
+}
