@@ -46,6 +46,17 @@ func PrivateKeyJWT(key crypto.Signer, keyID string, how ...Signing) ClientAuth {
 	return a
 }
 
+// preferring signs with algorithm where the key is RSA and none was named.
+func (a assertion) preferring(algorithm string) ClientAuth {
+	if a.key == nil || a.how.Algorithm != "" || a.err != nil {
+		return a
+	}
+	if key, keyID := a.key(); isRSA(key) {
+		a.signer, a.err = jose.NewSigner(key, jose.SignerOptions{KeyID: keyID, Algorithm: algorithm})
+	}
+	return a
+}
+
 func (a assertion) mistake() (expected, got string) {
 	switch {
 	case a.err == nil:

@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -110,14 +109,6 @@ func newDPoPKeys(k *dpopKeys) *dpopKeys {
 		k.current = k.known[0]
 	}
 	return k
-}
-
-func isRSA(signer crypto.Signer) bool {
-	if signer == nil {
-		return false
-	}
-	_, is := signer.Public().(*rsa.PublicKey)
-	return is
 }
 
 // String says which kind of keys there are.

@@ -52,6 +52,9 @@ var requestObjectClaims = []string{"aud", "exp", "iat", "iss", "jti", "nbf", "su
 // signing is linked by those programs only that use it.
 type RequestEncoding interface {
 	encoder(*Config) (e requestEncoder, expected, got string)
+	preferring(rsa string) RequestEncoding // the algorithm of an RSA key for which none is named
+	audience() string                      // empty: the issuer
+	public() crypto.PublicKey              // nil where there is no key
 }
 
 // A requestEncoder is a [RequestEncoding] that [New] has checked.
@@ -84,6 +87,29 @@ func (o *RequestObject) encoder(cfg *Config) (requestEncoder, string, string) {
 		return nil, "a key that can sign request objects", err.Error()
 	}
 	return s, "", ""
+}
+
+func (o *RequestObject) preferring(rsa string) RequestEncoding {
+	if o == nil || o.Signing.Algorithm != "" || !isRSA(o.Key) {
+		return o
+	}
+	preferring := *o
+	preferring.Signing.Algorithm = rsa
+	return &preferring
+}
+
+func (o *RequestObject) audience() string {
+	if o == nil {
+		return ""
+	}
+	return o.Signing.Audience
+}
+
+func (o *RequestObject) public() crypto.PublicKey {
+	if o == nil || o.Key == nil {
+		return nil
+	}
+	return o.Key.Public()
 }
 
 func (o *requestSigner) signs() bool { return o.signer != nil }

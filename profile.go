@@ -166,7 +166,7 @@ func (p *profile) over(t tables) tables {
 // prepare sets what follows from the profile.
 func (p *profile) prepare(cfg *Config) {
 	if p.rsa != "" {
-		if a, ok := cfg.Auth.(assertion); ok {
+		if a, ok := cfg.Auth.(interface{ preferring(string) ClientAuth }); ok {
 			cfg.Auth = a.preferring(p.rsa)
 		}
 		if cfg.DPoP.enabled() {
@@ -178,22 +178,9 @@ func (p *profile) prepare(cfg *Config) {
 			s.apply(cfg)
 		}
 	}
-	if o, ok := cfg.RequestObject.(*RequestObject); ok && o != nil && p.rsa != "" && o.Signing.Algorithm == "" && isRSA(o.Key) {
-		preferring := *o
-		preferring.Signing.Algorithm = p.rsa
-		cfg.RequestObject = &preferring
+	if p.rsa != "" && cfg.RequestObject != nil {
+		cfg.RequestObject = cfg.RequestObject.preferring(p.rsa)
 	}
-}
-
-// preferring signs with algorithm where the key is RSA and none was named.
-func (a assertion) preferring(algorithm string) assertion {
-	if a.key == nil || a.how.Algorithm != "" || a.err != nil {
-		return a
-	}
-	if key, keyID := a.key(); isRSA(key) {
-		a.signer, a.err = jose.NewSigner(key, jose.SignerOptions{KeyID: keyID, Algorithm: algorithm})
-	}
-	return a
 }
 
 // signsRequests makes the key of private_key_jwt that of request objects too, where no other is named: each kind has a type of its own, so
@@ -256,8 +243,8 @@ func (d *profiledConfig) collectKeys() (keys []crypto.PublicKey) {
 			keys = append(keys, key.Public())
 		}
 	}
-	if o, ok := d.RequestObject.(*RequestObject); ok && o != nil && o.Key != nil {
-		keys = append(keys, o.Key.Public())
+	if d.RequestObject != nil {
+		keys = append(keys, d.RequestObject.public())
 	}
 	if d.DPoP.enabled() {
 		keys = append(keys, d.DPoP.keys.public()...)
@@ -354,10 +341,10 @@ func (d *profiledConfig) foreign(field string) string {
 
 // requestAudience is what request objects name as their audience; empty: the issuer.
 func (d *profiledConfig) requestAudience() string {
-	if o, ok := d.RequestObject.(*RequestObject); ok && o != nil {
-		return o.Signing.Audience
+	if d.RequestObject == nil {
+		return ""
 	}
-	return ""
+	return d.RequestObject.audience()
 }
 
 // accepts are the algorithms of what the server signs: those that the caller named, which refuse has judged, else what the profile and the

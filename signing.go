@@ -1,6 +1,8 @@
 package openid
 
 import (
+	"crypto"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,4 +116,12 @@ func signing(how []Signing) (Signing, error) {
 		return how[0], nil
 	}
 	return Signing{}, errors.New("openid: one Signing at most")
+}
+
+func isRSA(signer crypto.Signer) bool {
+	if signer == nil {
+		return false
+	}
+	_, is := signer.Public().(*rsa.PublicKey)
+	return is
 }

@@ -250,21 +250,36 @@ var flows = []flow{
 			}
 		}},
 	{name: "FAPI 1.0: hybrid, JAR, mTLS", issuer: fapi1, register: plus(keyClient, hybridClient("code id_token"), map[string]any{"request_object_signing_alg": "PS256", "id_token_signed_response_alg": "PS256",
-		"tls_client_certificate_bound_access_tokens": true}), config: func(_ *testing.T, cfg *openid.Config, s openid.Secret) {
-		cfg.Auth, cfg.Certificate, cfg.DetachedSignature = byKey(s), clientCertificate("fapi", false), true
-		cfg.RequestObject = &openid.RequestObject{Key: rsaSigningKey(), KeyID: "rsa-sig", Signing: openid.Signing{Algorithm: "PS256"}}
-	}, ask: openid.AuthorizationRequest{ResponseType: "code id_token", ResponseMode: "fragment"}},
+		"tls_client_certificate_bound_access_tokens": true}), config: profiled(openid.FAPI1Advanced(), certified), ask: openid.AuthorizationRequest{ResponseType: "code id_token", ResponseMode: "fragment"}},
 	{name: "FAPI 1.0: JARM, PAR and JAR, mTLS", issuer: fapi1, register: plus(keyClient, map[string]any{"request_object_signing_alg": "PS256", "id_token_signed_response_alg": "PS256",
-		"authorization_signed_response_alg": "PS256", "tls_client_certificate_bound_access_tokens": true}), config: func(_ *testing.T, cfg *openid.Config, s openid.Secret) {
-		cfg.Auth, cfg.Certificate, cfg.DetachedSignature, cfg.PushAuthorizationRequests = byKey(s), clientCertificate("fapi", false), true, true
-		cfg.RequestObject = &openid.RequestObject{Key: rsaSigningKey(), KeyID: "rsa-sig", Signing: openid.Signing{Algorithm: "PS256"}}
-	}, ask: openid.AuthorizationRequest{ResponseMode: "jwt"}},
+		"authorization_signed_response_alg": "PS256", "tls_client_certificate_bound_access_tokens": true}), config: profiled(openid.FAPI1Advanced(), all(certified, pushing))},
 	{name: "FAPI 2.0: PAR, DPoP, private_key_jwt", issuer: fapi2, register: plus(keyClient, map[string]any{"id_token_signed_response_alg": "PS256", "dpop_bound_access_tokens": true}),
-		config: all(withAuth(byKey), bound), check: isBound},
+		config: profiled(openid.FAPI2Security(), bound), check: isBound},
 	{name: "FAPI 2.0: PAR, mTLS", issuer: fapi2, register: plus(keyClient, map[string]any{"id_token_signed_response_alg": "PS256", "tls_client_certificate_bound_access_tokens": true}),
-		config: func(_ *testing.T, cfg *openid.Config, s openid.Secret) {
-			cfg.Auth, cfg.Certificate = byKey(s), clientCertificate("fapi", false)
-		}},
+		config: profiled(openid.FAPI2Security(), certified)},
+	{name: "FAPI 2.0, message signing: PAR, JAR, JARM, DPoP", issuer: fapi2, register: plus(keyClient, map[string]any{"request_object_signing_alg": "PS256", "id_token_signed_response_alg": "PS256",
+		"authorization_signed_response_alg": "PS256", "introspection_signed_response_alg": "PS256", "dpop_bound_access_tokens": true}), config: profiled(openid.FAPI2MessageSigning(), bound), check: isSignedFor},
+	{name: "OAuth 2.1", issuer: mtls, config: func(_ *testing.T, cfg *openid.Config, _ openid.Secret) { cfg.Profile = openid.OAuth21() }},
+}
+
+// profiled is a client that says its profile and its keys, and nothing else.
+func profiled(p openid.Profile, keys configure) configure {
+	return func(t *testing.T, cfg *openid.Config, s openid.Secret) {
+		cfg.Profile, cfg.Auth = p, openid.PrivateKeyJWT(rsaSigningKey(), "rsa-sig")
+		keys(t, cfg, s)
+	}
+}
+
+func certified(_ *testing.T, cfg *openid.Config, _ openid.Secret) {
+	cfg.Certificate = clientCertificate("fapi", false)
+}
+
+// isSignedFor: the token is bound, and introspection, which has to be signed, says so too.
+func isSignedFor(t *testing.T, c *openid.Client, got *openid.Tokens) {
+	isBound(t, c, got)
+	if what, err := c.Introspect(t.Context(), got.AccessToken); err != nil || what.DPoPThumbprint() != got.DPoPThumbprint() {
+		t.Errorf("introspection: %v, %v", what, err)
+	}
 }
 
 // published is the request object that the client hosts at the moment.
