@@ -108,26 +108,29 @@ func (t AccessToken) MarshalText() ([]byte, error) { return []byte(t.String()), 
 // A Confirmation says what the sender of an access token has proven beside having it: [Bearer], [ProvenByDPoP] or [ProvenByCertificate]. A
 // token that is bound to more is refused, and one that is bound to less than was proven as well, so that no binding can be talked away. The
 // zero value says nothing and is refused.
-type Confirmation struct {
+type Confirmation struct{ proven }
+
+// proven is the content of a [Confirmation], without its methods, which nobody links who verifies no access token.
+type proven struct {
 	said     bool
 	jkt, x5t string
 	bound    bool // to x5t, and not only if the token says so
 }
 
 // Bearer says that nothing was proven: the token came in an Authorization header of the scheme Bearer (RFC 6750 section 2.1).
-func Bearer() Confirmation { return Confirmation{said: true} }
+func Bearer() Confirmation { return Confirmation{proven{said: true}} }
 
 // ProvenByDPoP says that a DPoP proof came along, which the caller has verified, and that its key has this thumbprint (RFC 9449 section 7.1,
 // RFC 7638). An empty thumbprint gives the zero value.
 func ProvenByDPoP(thumbprint string) Confirmation {
-	return Confirmation{said: thumbprint != "", jkt: thumbprint}
+	return Confirmation{proven{said: thumbprint != "", jkt: thumbprint}}
 }
 
 // ProvenByCertificate says that the connection was made with this client certificate, and that the token has to be bound to it (RFC 8705
 // section 3). Nil gives the zero value. Its chain is of no interest here.
 func ProvenByCertificate(c *x509.Certificate) Confirmation {
 	x5t := certificateThumbprint(c)
-	return Confirmation{said: x5t != "", x5t: x5t, bound: true}
+	return Confirmation{proven{said: x5t != "", x5t: x5t, bound: true}}
 }
 
 // Over adds that the connection was made with a client certificate. A token that is bound to a certificate has to be bound to this one; one that
@@ -148,29 +151,30 @@ func certificateThumbprint(c *x509.Certificate) string {
 }
 
 // String says what was proven.
-func (how Confirmation) String() string {
-	var proven []string
+func (how Confirmation) String() string { return how.story() }
+
+func (how proven) story() string {
+	var things []string
 	if how.jkt != "" {
-		proven = append(proven, "the DPoP key "+quoted(how.jkt))
-	}
-	if how.x5t != "" && how.bound {
-		proven = append(proven, "the certificate "+quoted(how.x5t))
+		things = append(things, "the DPoP key "+quoted(how.jkt))
 	}
 	switch {
 	case !how.said:
 		return "no confirmation"
-	case len(proven) == 0 && how.x5t == "":
+	case how.x5t != "" && how.bound:
+		things = append(things, "the certificate "+quoted(how.x5t))
+	case how.x5t != "":
+		things = append(things, "at most the certificate "+quoted(how.x5t))
+	case how.jkt == "":
 		return "nothing"
-	case how.x5t != "" && !how.bound:
-		return strings.Join(append(proven, "at most the certificate "+quoted(how.x5t)), " and ")
 	}
-	return strings.Join(proven, " and ")
+	return strings.Join(things, " and ")
 }
 
 // presented is an access token under judgement, and how it came.
 type presented struct {
 	audience string
-	how      Confirmation
+	how      proven
 	token    accessToken
 }
 
@@ -182,7 +186,7 @@ func (p *presented) fits() bool {
 
 // binding says what the token is bound to.
 func (p *presented) binding() string {
-	return Confirmation{said: true, jkt: p.token.jkt, x5t: p.token.x5t, bound: true}.String()
+	return proven{said: true, jkt: p.token.jkt, x5t: p.token.x5t, bound: true}.story()
 }
 
 var errConfirmation = errors.New("openid: VerifyAccessToken: expected a Confirmation (Bearer, ProvenByDPoP, ProvenByCertificate), got the zero value")
@@ -212,7 +216,7 @@ func (c *Client) verifyAccessToken(ctx context.Context, signed, rows []check[*jw
 		AccessToken
 		*accessToken
 		presented
-	}{presented: presented{audience: audience, how: how}}
+	}{presented: presented{audience: audience, how: how.proven}}
 	j := c.newJWT("access token", s, s.accessTokenAlgs, raw, expectation{presented: &t.presented})
 	defer j.release()
 	j.typ = "at+jwt"

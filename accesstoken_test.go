@@ -115,7 +115,7 @@ var accessTokenLies = []accessTokenLie{
 	{name: "and one beside a known one", lie: claim("cnf", `{"jkt":"`+thumb("a")+`","jwk":{}}`), check: "cnf", how: ProvenByDPoP(thumb("a"))},
 	{name: "a bound token as a bearer token", lie: boundTo("jkt", thumb("a")), check: "binding"},
 	{name: "one bound to a certificate, without it", lie: boundTo("x5t#S256", certificateThumbprint(ours)), check: "binding"},
-	{name: "a proof by another key", lie: boundTo("jkt", thumb("a")), check: "binding", how: ProvenByDPoP(thumb("b"))},
+	{name: "P11 a proof by another key", lie: boundTo("jkt", thumb("a")), check: "binding", how: ProvenByDPoP(thumb("b"))},
 	{name: "a proof for a token that is bound to nothing", check: "binding", how: ProvenByDPoP(thumb("a"))},
 	{name: "a proof for a token that is bound to a certificate", lie: boundTo("x5t#S256", thumb("a")), check: "binding", how: ProvenByDPoP(thumb("a"))},
 	{name: "another certificate", lie: boundTo("x5t#S256", thumb("theirs")), check: "binding", how: ProvenByCertificate(ours)},

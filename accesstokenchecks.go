@@ -94,7 +94,7 @@ var accessTokenChecks = []check[*jwt]{
 	{"binding", "RFC 8705 §3, RFC 9449 §7.1, §7.2",
 		func(_ context.Context, j *jwt) bool { return j.expect.presented.fits() },
 		func(j *jwt) (string, string) {
-			return "a token that is bound to " + j.expect.presented.how.String() + ", as was proven", "one that is bound to " + j.expect.presented.binding()
+			return "a token that is bound to " + j.expect.presented.how.story() + ", as was proven", "one that is bound to " + j.expect.presented.binding()
 		}},
 	{"authorization_details", "RFC 9396 §9.1",
 		func(_ context.Context, j *jwt) bool {
