@@ -101,13 +101,23 @@ func walks() map[string][]walk {
 	for _, l := range managedLies {
 		add("registration", l.name+" at a change", "client registration", l.check, l.tellManaged)
 	}
+	for _, l := range logoutLies {
+		add("logoutToken", l.name, "logout token", l.check, l.tell)
+	}
+	for _, l := range logoutRequestLies {
+		add("backchannelLogout", l.name, "back-channel logout request", l.check, func(t *testing.T, drop string) error {
+			p := hostile.New(t)
+			return tellLogoutRequest(t, newTestClient(t, p), l.twist(p.BackchannelLogout(backchannelURI)), drop)
+		})
+	}
 	return all
 }
 
 // everyTable is allTables, and those that are linked only where they are used.
 func everyTable() map[string]reflect.Value {
 	all := map[string]reflect.Value{"registration": reflect.ValueOf(registrationChecks),
-		"accessToken": reflect.ValueOf(slices.Concat(signedChecks, accessTokenChecks))}
+		"accessToken": reflect.ValueOf(slices.Concat(signedChecks, accessTokenChecks)),
+		"logoutToken": reflect.ValueOf(logoutTokenChecks), "backchannelLogout": reflect.ValueOf(backchannelLogoutChecks)}
 	tables := reflect.ValueOf(allTables)
 	for i := range tables.NumField() {
 		all[tables.Type().Field(i).Name] = tables.Field(i)

@@ -206,6 +206,7 @@ var idTokenLies = []idTokenLie{
 	{name: "iat in an hour", lie: claim("iat", at(time.Hour)), check: "iat"},
 	{name: "nbf in an hour", lie: claim("nbf", at(time.Hour)), check: "nbf"},
 	{name: "nbf a string", lie: claim("nbf", `"0"`), check: "nbf"},
+	{name: "the event of a logout token", lie: logoutEventIs(`{}`), check: "events"},
 	{name: "I26 nonce missing", lie: claim("nonce", ""), check: "nonce"},
 	{name: "nonce of another login", lie: claim("nonce", `"other"`), check: "nonce"},
 	{name: "nonce empty", lie: claim("nonce", `""`), check: "nonce"},

@@ -65,6 +65,10 @@ var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
 		func(j *jwt) (string, string) {
 			return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
 		}},
+	// A logout token has the same keys and the same audience, and need not have a type of its own.
+	{"events", "OpenID Connect Back-Channel Logout 1.0 §4.1, RFC 8725 §2.8",
+		func(_ context.Context, j *jwt) bool { return j.logoutEvent() == nil },
+		func(j *jwt) (string, string) { return "no event of a logout", presence(j.logoutEvent() != nil) }},
 	{"nonce", "OpenID Connect Core 1.0 §3.1.3.7 (11), §12.2",
 		func(_ context.Context, j *jwt) bool { return j.nonceFits() },
 		func(j *jwt) (string, string) { return j.nonceStory() }},

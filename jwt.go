@@ -34,6 +34,7 @@ type jwt struct {
 	claims    registeredClaims
 	subject   string     // sub, once its row has seen it
 	issuer    issuerName // likewise iss
+	fresh     bool       // it did not come before
 	refusal   error      // what jose or strict said
 	err       error      // what lies beneath a failed check
 	keyArray  [jose.MaxCandidates]*jose.Key
@@ -42,7 +43,7 @@ type jwt struct {
 
 // registeredClaims are the claims that rows look at, as they stand in the payload.
 type registeredClaims struct {
-	iss, sub, aud, azp, exp, iat, nbf, nonce, authTime, atHash, cHash, sHash, tid, clientID, jti, scope, cnf, details strict.Value
+	iss, sub, aud, azp, exp, iat, nbf, nonce, authTime, atHash, cHash, sHash, tid, clientID, jti, scope, cnf, details, sid, events strict.Value
 }
 
 // An expectation is what the flow at hand knows and the token must agree with.
@@ -264,6 +265,10 @@ func (j *jwt) readClaims() error {
 			c.cnf = v
 		case "authorization_details":
 			c.details = v
+		case "sid":
+			c.sid = v
+		case "events":
+			c.events = v
 		}
 		return nil
 	})

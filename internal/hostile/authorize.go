@@ -128,6 +128,9 @@ func (p *Provider) answer(s Script, q url.Values, types []string, signed bool) u
 		}
 		answer.Set("id_token", s.encrypted(tok.String()))
 	}
+	if s.BrowserState != "" {
+		answer.Set("session_state", SessionState(s.ClientID, originOf(q.Get("redirect_uri")), s.BrowserState))
+	}
 	if s.Callback != nil {
 		s.Callback(answer)
 	}

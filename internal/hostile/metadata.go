@@ -37,6 +37,9 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		"claims_supported":                                 []any{"sub", "name", "email", "email_verified"},
 		"authorization_response_iss_parameter_supported":   true,
 	}
+	if s.BrowserState != "" {
+		m["check_session_iframe"] = p.URL("check_session")
+	}
 	for _, name := range p.extras() {
 		m[name+"_endpoint"] = p.URL(name)
 	}

@@ -59,7 +59,16 @@ type Script struct {
 	Pushed        func(m map[string]any) // the answer to a pushed authorization request
 	UserInfoJWT   func(tok *Token)       // not nil: UserInfo is signed
 
-	AccessToken      func(tok *Token) // not nil: access tokens are JWTs, for https://api.example (RFC 9068)
+	AccessToken func(tok *Token) // not nil: access tokens are JWTs, for https://api.example (RFC 9068)
+
+	// SessionID is sid in ID Tokens and logout tokens; empty: there is none.
+	SessionID          string
+	LogoutToken        func(tok *Token)
+	FrontchannelLogout func(q url.Values)
+	// BrowserState, when set, offers session management: it is what
+	// session_state is computed from.
+	BrowserState string
+
 	Introspection    func(m map[string]any)
 	IntrospectionJWT func(tok *Token) // not nil: the answer is signed
 
@@ -263,6 +272,8 @@ func (p *Provider) Honest(endpoint string) http.HandlerFunc {
 		return p.serveUserInfo
 	case "end_session":
 		return p.serveEndSession
+	case "check_session":
+		return p.serveCheckSession
 	case "pushed_authorization_request":
 		return p.servePushed
 	case "device_authorization":
@@ -288,7 +299,7 @@ func (p *Provider) extras() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool {
-		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "pushed_authorization_request",
+		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "check_session", "pushed_authorization_request",
 			"device_authorization", "backchannel_authentication", "introspection", "revocation", "registration", "client_configuration", "resource"}, name)
 	})
 }

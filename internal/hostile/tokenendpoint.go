@@ -211,6 +211,9 @@ func (p *Provider) honestIDToken(s Script, g grant, accessToken string) *Token {
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
+	if s.SessionID != "" {
+		claims["sid"] = s.SessionID
+	}
 	if hash := HalfHash(key.Alg, accessToken); hash != "" && accessToken != "" {
 		claims["at_hash"] = hash
 	}
