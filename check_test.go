@@ -110,14 +110,21 @@ func walks() map[string][]walk {
 			return tellLogoutRequest(t, newTestClient(t, p), l.twist(p.BackchannelLogout(backchannelURI)), drop)
 		})
 	}
+	for i, l := range frontchannelLies {
+		add("frontchannelLogout", l.name, "front-channel logout request", l.check, func(t *testing.T, drop string) error { return tellFrontchannel(t, i, drop) })
+	}
 	return all
 }
 
 // everyTable is allTables, and those that are linked only where they are used.
 func everyTable() map[string]reflect.Value {
-	all := map[string]reflect.Value{"registration": reflect.ValueOf(registrationChecks),
-		"accessToken": reflect.ValueOf(slices.Concat(signedChecks, accessTokenChecks)),
-		"logoutToken": reflect.ValueOf(logoutTokenChecks), "backchannelLogout": reflect.ValueOf(backchannelLogoutChecks)}
+	all := map[string]reflect.Value{
+		"registration":       reflect.ValueOf(registrationChecks),
+		"accessToken":        reflect.ValueOf(slices.Concat(signedChecks, accessTokenChecks)),
+		"logoutToken":        reflect.ValueOf(logoutTokenChecks),
+		"backchannelLogout":  reflect.ValueOf(backchannelLogoutChecks),
+		"frontchannelLogout": reflect.ValueOf(frontchannelLogoutChecks),
+	}
 	tables := reflect.ValueOf(allTables)
 	for i := range tables.NumField() {
 		all[tables.Type().Field(i).Name] = tables.Field(i)

@@ -301,7 +301,7 @@ func TestLogout(t *testing.T) {
 	}
 	before := p.Count("")
 	cold := newTestClient(t, p)
-	if _, _, err := cold.LogoutURL(t.Context(), nil, "http://app.example/bye"); err == nil || !strings.Contains(err.Error(), "returnTo") || p.Count("") != before {
+	if _, _, err := cold.LogoutURL(t.Context(), nil, "http://app.example/bye"); err == nil || !strings.Contains(err.Error(), "ReturnTo") || p.Count("") != before {
 		t.Errorf("a returnTo without TLS: %v", err)
 	}
 	bare, none, err := c.LogoutURL(t.Context(), nil, "")
