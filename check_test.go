@@ -34,7 +34,9 @@ func walks() map[string][]walk {
 			add("metadata", l.name, "server metadata", l.check, l.tell)
 		}
 	}
-	add("metadata", "another host", "server metadata", "moved", tellMoved)
+	for name, move := range movedEndpoints {
+		add("metadata", name, "server metadata", "moved", tellMoved(move))
+	}
 	for table, document := range map[string]string{"request": "server metadata", "pushed": "pushed authorization response", "jarm": "authorization response",
 		"front": "front-channel ID Token", "back": "ID Token", "recent": "ID Token"} {
 		for _, l := range documentLies[document] {
@@ -274,18 +276,28 @@ func toldBy(script func(*hostile.Provider), end func(*testing.T, *Client, *Token
 	}
 }
 
-// tellMoved is a renewal of metadata that names another host.
-func tellMoved(t *testing.T, drop string) error {
-	p := hostile.New(t)
-	c := newTestClient(t, p)
-	m, err := c.Metadata(t.Context())
-	if err != nil {
-		t.Fatal(err)
+// movedEndpoints are what a renewal of metadata must not bring: D24.
+var movedEndpoints = map[string]func(*ServerMetadata){
+	"D24 another host":        func(m *ServerMetadata) { m.TokenEndpoint = "https://evil.example/token" },
+	"D24 another port":        func(m *ServerMetadata) { m.JWKSURI = "https://op.example:8443/t/jwks" },
+	"D24 another scheme":      func(m *ServerMetadata) { m.TokenEndpoint = "http://127.0.0.1/token" },
+	"D24 a new one elsewhere": func(m *ServerMetadata) { m.PushedAuthorizationRequestEndpoint = "https://evil.example/par" },
+}
+
+func tellMoved(move func(*ServerMetadata)) func(*testing.T, string) error {
+	return func(t *testing.T, drop string) error {
+		p := hostile.New(t)
+		p.Metadata = func(m map[string]any) { delete(m, "pushed_authorization_request_endpoint") }
+		c := newTestClient(t, p, func(cfg *Config) { cfg.InsecureAllowHTTP = true })
+		m, err := c.Metadata(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.without(drop)
+		move(m)
+		_, err = c.newServer(t.Context(), m, c.server.Load())
+		return err
 	}
-	c.without(drop)
-	m.TokenEndpoint = "https://evil.example/token"
-	_, err = c.newServer(t.Context(), m, c.server.Load())
-	return err
 }
 
 func tellLogout(check string) func(*testing.T, string) error {

@@ -133,13 +133,11 @@ var metadataChecks = []check[*metadataDocument]{
 			return "an algorithm that this client accepts (HS256 and its kin only by Config.IDTokenSigningAlgs)", quoted(strings.Join(d.meta.IDTokenSigningAlgValuesSupported, " "))
 		}},
 	{"moved", "RFC 8414 §6.2",
-		// A document that suddenly names other hosts is what an intruder's would do; who really moves restarts the client.
+		// A document that suddenly names other origins is what an intruder's would do, also for an endpoint that was not there before: this
+		// client would send its credentials there. Who really moves restarts the client.
 		func(_ context.Context, d *metadataDocument) bool {
-			if d.old == nil {
-				return true
-			}
 			for id, u := range d.urls {
-				if old := d.old.known[id]; u != nil && old != nil && (u.Host != old.Host || u.Scheme != old.Scheme) {
+				if u != nil && !d.old.expects(d.c.issuer, endpointID(id), u) {
 					d.wrong = endpointID(id)
 					return false
 				}
@@ -147,15 +145,28 @@ var metadataChecks = []check[*metadataDocument]{
 			return true
 		},
 		func(d *metadataDocument) (string, string) {
-			if d.old == nil {
+			switch e := usedEndpoints[d.wrong]; {
+			case d.old == nil:
 				return "the first document", "the first document"
+			case d.urls[d.wrong] == nil:
+				return "the origins of before", "the origins of before"
+			case d.old.known[d.wrong] == nil:
+				return "an origin of before as " + e.member + ", which is new", quoted(d.c.address(d.meta, d.wrong))
+			default:
+				return "the origin of " + quoted(d.old.known[d.wrong].String()) + " as " + e.member, quoted(d.c.address(d.meta, d.wrong))
 			}
-			e := usedEndpoints[d.wrong]
-			if d.old.known[d.wrong] == nil {
-				return "the hosts of before", "the hosts of before"
-			}
-			return "the host of " + quoted(d.old.known[d.wrong].String()) + " as " + e.member, quoted(d.c.address(d.meta, d.wrong))
 		}},
+}
+
+// expects: newer metadata may name u as this endpoint.
+func (s *server) expects(issuer *url.URL, id endpointID, u *url.URL) bool {
+	switch {
+	case s == nil:
+		return true
+	case s.known[id] != nil:
+		return originOf(u) == originOf(s.known[id])
+	}
+	return originOf(u) == originOf(issuer) || slices.ContainsFunc(s.known[:], func(known *url.URL) bool { return known != nil && originOf(u) == originOf(known) })
 }
 
 // schemes says what the endpoints are, for a reader of the trace.
@@ -280,12 +291,20 @@ func (c *Client) firstDiscovery(ctx context.Context) (*server, error) {
 	return s, err
 }
 
-// renewMetadata replaces the metadata if a good new document can be had; otherwise the old one stays. Trace hears why.
+// renewMetadata replaces the metadata if a good new document can be had; otherwise the old one stays. Trace hears which, and why.
 func (c *Client) renewMetadata(ctx context.Context, old *server) {
 	defer c.renewal.Store(false)
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
 	s, err := c.discover(ctx, old)
+	if c.cfg.Trace != nil {
+		e := Event{Kind: EventCheck, Document: "server metadata", Name: "renewal", Expected: "a document that passes all checks", Got: "one",
+			Spec: "OpenID Connect Discovery 1.0 §4, RFC 8414 §3", Start: time.Now(), Err: err}
+		if err != nil {
+			e.Got = "none: the metadata of " + old.loaded.UTC().Format(time.RFC3339) + " stays in use"
+		}
+		c.report(ctx, e)
+	}
 	if err != nil {
 		later := *old
 		later.retry = time.Now().Add(metadataRetry)

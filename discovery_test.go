@@ -218,11 +218,18 @@ func TestDiscoveryOnce(t *testing.T) {
 	})
 }
 
-// TestMetadataRenewal: D24.
+// TestMetadataRenewal: D24. Whoever listens hears of each renewal, also of one that brought nothing.
 func TestMetadataRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := hostile.Pipe(t)
-		c := newTestClient(t, p)
+		var renewals []Event
+		c := newTestClient(t, p, func(cfg *Config) {
+			cfg.Trace = func(_ context.Context, e Event) {
+				if e.Kind == EventCheck && e.Document == "server metadata" && e.Name == "renewal" {
+					renewals = append(renewals, e)
+				}
+			}
+		})
 		if _, err := c.Metadata(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -237,26 +244,52 @@ func TestMetadataRenewal(t *testing.T) {
 			m, _ := c.Metadata(t.Context())
 			return m
 		}
+		heard := func() (last Event) {
+			t.Helper()
+			if len(renewals) != 1 {
+				t.Fatalf("%d renewals were heard of, want 1", len(renewals))
+			}
+			last, renewals = renewals[0], nil
+			return last
+		}
 		p.Change(func() { p.Metadata = func(m map[string]any) { m["acr_values_supported"] = []string{"gold"} } })
-		if m := look(); m.ACRValuesSupported != nil || p.Count("discovery") != 1 {
+		if m := look(); m.ACRValuesSupported != nil || p.Count("discovery") != 1 || len(renewals) != 0 {
 			t.Error("fresh metadata was loaded again")
 		}
 		time.Sleep(metadataAge + time.Second)
-		if m := look(); len(m.ACRValuesSupported) != 1 {
+		if m := look(); len(m.ACRValuesSupported) != 1 || heard().Err != nil {
 			t.Error("old metadata was not renewed")
 		}
-		p.Change(func() { p.Metadata = func(m map[string]any) { m["token_endpoint"] = "https://evil.example/token" } })
-		time.Sleep(metadataAge + time.Second)
-		before := p.Count("discovery")
-		if m := look(); strings.Contains(m.TokenEndpoint, "evil") {
-			t.Error("D24 a renewal moved an endpoint to another host")
+		for _, l := range []struct {
+			name  string
+			serve http.HandlerFunc
+			lie   func(map[string]any)
+			heard func(error) bool
+		}{
+			{"D24 another host", nil, metadataMember("token_endpoint", "https://evil.example/token"), func(err error) bool { return refusedBy(err) == "moved" }},
+			{"D24 another one elsewhere", nil, metadataMember("registration_endpoint", "https://evil.example/register"), func(err error) bool { return refusedBy(err) == "moved" }},
+			{"another issuer", nil, metadataMember("issuer", "https://evil.example"), func(err error) bool { return refusedBy(err) == "issuer" }},
+			{"no JSON", hostile.JSON("{"), nil, func(err error) bool { return errors.As(err, new(*ExchangeError)) }},
+			{"an outage", hostile.Status(503, "text/plain", "down"), nil, func(err error) bool { return errors.As(err, new(*ExchangeError)) }},
+		} {
+			p.Serve("discovery", l.serve)
+			p.Change(func() { p.Metadata = l.lie })
+			time.Sleep(metadataAge + time.Second)
+			before := p.Count("discovery")
+			if m := look(); strings.Contains(m.TokenEndpoint+m.RegistrationEndpoint+m.Issuer, "evil") {
+				t.Errorf("%s: a renewal took it over", l.name)
+			}
+			if n := p.Count("discovery") - before; n != 1 && l.serve == nil {
+				t.Errorf("%s: %d tries within a minute, want 1", l.name, n)
+			}
+			if e := heard(); !l.heard(e.Err) || !strings.Contains(e.Got, "stays in use") {
+				t.Errorf("%s: heard %q, %v", l.name, e.Got, e.Err)
+			}
 		}
-		if n := p.Count("discovery") - before; n != 1 {
-			t.Errorf("%d tries within a minute, want 1", n)
-		}
+		p.Serve("discovery", nil)
 		p.Change(func() { p.Metadata = nil })
 		time.Sleep(metadataRetry + time.Second)
-		if m := look(); m.ACRValuesSupported != nil {
+		if m := look(); m.ACRValuesSupported != nil || heard().Err != nil {
 			t.Error("after a failed renewal no other one came")
 		}
 	})
