@@ -34,7 +34,7 @@ var frontchannelLogoutChecks = []check[*frontchannelLogout]{
 		func(_ context.Context, d *frontchannelLogout) bool {
 			return len(d.values["iss"]) == 1 && d.c.isIssuer(d.values.Get("iss"))
 		},
-		func(d *frontchannelLogout) (string, string) { return quoted(d.c.cfg.Issuer), single(d.values["iss"]) }},
+		func(d *frontchannelLogout) (string, string) { return d.c.anyName(), single(d.values["iss"]) }},
 	{"sid", "OpenID Connect Front-Channel Logout 1.0 §2, §3",
 		func(_ context.Context, d *frontchannelLogout) bool {
 			if len(d.values["sid"]) != 1 {

@@ -83,7 +83,10 @@ type Script struct {
 	// Decision is what a device flow or a backchannel authentication meets.
 	Decision Decision
 	// Registration says how clients register themselves.
-	Registration Registration
+	Registration     Registration
+	WebFinger        func(m map[string]any) // what a WebFinger query is answered with
+	ResourceMetadata func(m map[string]any) // RFC 9728, of the endpoint "resource"
+
 	// Aliases offers mtls_endpoint_aliases, at the paths with /mtls in front.
 	Aliases bool
 }
@@ -290,6 +293,10 @@ func (p *Provider) Honest(endpoint string) http.HandlerFunc {
 		return p.serveConfiguration
 	case "resource":
 		return p.serveResource
+	case "webfinger":
+		return p.serveWebFinger
+	case "resource_metadata":
+		return p.serveResourceMetadata
 	}
 	return http.NotFound
 }
@@ -300,7 +307,7 @@ func (p *Provider) extras() []string {
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool {
 		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "check_session", "pushed_authorization_request",
-			"device_authorization", "backchannel_authentication", "introspection", "revocation", "registration", "client_configuration", "resource"}, name)
+			"device_authorization", "backchannel_authentication", "introspection", "revocation", "registration", "client_configuration", "resource", "webfinger", "resource_metadata"}, name)
 	})
 }
 
@@ -338,6 +345,10 @@ func (p *Provider) endpoint(path string) string {
 	switch path {
 	case "/t/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/t":
 		return "discovery"
+	case "/.well-known/webfinger":
+		return "webfinger"
+	case "/.well-known/oauth-protected-resource/t/resource":
+		return "resource_metadata"
 	}
 	if name, ok := strings.CutPrefix(path, "/t/"); ok {
 		name = strings.TrimPrefix(name, "mtls/")

@@ -52,7 +52,7 @@ func (p *Provider) presented(w http.ResponseWriter, r *http.Request) (grant, boo
 	g, ok := p.access[token]
 	p.mu.Unlock()
 	if !ok || g.subject == "" && p.endpoint(r.URL.Path) == "userinfo" || time.Now().After(g.expires) || (scheme == "DPoP") != (g.thumbprint != "") {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="hostile", error="invalid_token", error_description="unknown or expired"`)
+		w.Header().Set("WWW-Authenticate", `Bearer realm="hostile", error="invalid_token", error_description="unknown or expired"`+p.pointer(r))
 		w.WriteHeader(http.StatusUnauthorized)
 		return g, false
 	}
