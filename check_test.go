@@ -115,6 +115,15 @@ func walks() map[string][]walk {
 	for i, l := range frontchannelLies {
 		add("frontchannelLogout", l.name, "front-channel logout request", l.check, func(t *testing.T, drop string) error { return tellFrontchannel(t, i, drop) })
 	}
+	for _, l := range webFingerLies {
+		add("webFinger", l.name, "WebFinger response", l.check, tellWebFinger(l.lie, l.allow))
+	}
+	for _, l := range resourceLies {
+		add(map[string]string{"challenge": "resourcePointer", "resource metadata": "resourceMetadata"}[l.judged()], l.name, l.judged(), l.check, l.tell)
+	}
+	for _, l := range signedMetadataLies {
+		add("signedMetadata", l.name, "signed metadata", l.check, l.tell)
+	}
 	return all
 }
 
@@ -126,6 +135,10 @@ func everyTable() map[string]reflect.Value {
 		"logoutToken":        reflect.ValueOf(logoutTokenChecks),
 		"backchannelLogout":  reflect.ValueOf(backchannelLogoutChecks),
 		"frontchannelLogout": reflect.ValueOf(frontchannelLogoutChecks),
+		"webFinger":          reflect.ValueOf(webFingerChecks),
+		"signedMetadata":     reflect.ValueOf(signedMetadataChecks),
+		"resourcePointer":    reflect.ValueOf(resourcePointerChecks),
+		"resourceMetadata":   reflect.ValueOf(resourceMetadataChecks),
 	}
 	tables := reflect.ValueOf(allTables)
 	for i := range tables.NumField() {

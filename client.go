@@ -46,6 +46,8 @@ type Config struct {
 	DiscoveryURL string
 	// Metadata replaces discovery. Its Issuer must be the same as Issuer, or an alias.
 	Metadata *ServerMetadata
+	// SignedMetadata demands that somebody vouches for the metadata by a signature: a *[SignedMetadata]; nil: the TLS of the server alone.
+	SignedMetadata MetadataSignature
 	// ClientID is the identifier the server gave this client.
 	ClientID string
 	// Auth is how the client authenticates; None() for a public client. Nil is an error.
@@ -150,7 +152,8 @@ type Client struct {
 	store     *store.Store
 	headers   verifiedHeaders
 	nonces    dpop.Nonces
-	requests  requestEncoder // nil: plain parameters
+	requests  requestEncoder   // nil: plain parameters
+	signed    metadataVerifier // nil: metadata need not be signed
 
 	rows tables
 }
@@ -229,6 +232,13 @@ func New(cfg Config) (*Client, error) {
 		var expected, got string
 		if c.requests, expected, got = cfg.RequestObject.encoder(&cfg); expected != "" {
 			mistake("RequestObject", expected, got)
+		}
+	}
+
+	if cfg.SignedMetadata != nil {
+		var expected, got string
+		if c.signed, expected, got = cfg.SignedMetadata.verifier(); expected != "" {
+			mistake("SignedMetadata", expected, got)
 		}
 	}
 

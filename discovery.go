@@ -211,6 +211,11 @@ func accepted(named, listed []string) []string {
 }
 
 func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) (*server, error) {
+	if c.signed != nil {
+		if err := c.signed.overlay(ctx, c, attested{"issuer", c.cfg.Issuer, m.members(), &m.Extra}); err != nil {
+			return nil, err
+		}
+	}
 	d := &metadataDocument{c: c, meta: m, old: old}
 	if err := judge(ctx, c, c.rows.metadata, d); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -69,12 +70,33 @@ var faultyCalls = []faultyCall{
 		_, err := r.Update(ctx, cfg, r.Metadata)
 		return err
 	})},
+	{name: "webfinger", endpoint: "webfinger", moved: lodgedAt, call: func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
+		_, err := FindIssuer(ctx, Config{HTTPClient: c.cfg.HTTPClient, Trace: c.cfg.Trace}, "https://"+lodging(p)+"/alice", anybody)
+		return err
+	}},
+	{name: "resource metadata", endpoint: "resource_metadata", moved: lodgedAt, call: func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
+		_, err := FindResource(ctx, Config{HTTPClient: c.cfg.HTTPClient, Trace: c.cfg.Trace}, "https://"+lodging(p)+"/t/resource")
+		return err
+	}},
 	{name: "userinfo", endpoint: "userinfo", loggedIn: true,
 		call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 			_, err := c.UserInfo(ctx, t)
 			return err
 		}},
 }
+
+// lodging is the host that somebody names: the provider's, or where lodgedAt has moved what is asked for.
+func lodging(p *hostile.Provider) string {
+	if u, err := url.Parse(p.Subject); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return p.Host()
+}
+
+func lodgedAt(p *hostile.Provider, url string) { p.Subject = url }
+
+func webFingerMember(p *hostile.Provider, lie func(map[string]any))        { p.WebFinger = lie }
+func resourceMetadataMember(p *hostile.Provider, lie func(map[string]any)) { p.ResourceMetadata = lie }
 
 func registrarConfig(p *hostile.Provider, c *Client) Config {
 	cfg := unregistered(p)
@@ -456,6 +478,15 @@ func TestMistypedMembers(t *testing.T) {
 		{"registration read", "registration_access_token", "missing null text", managedMember},
 		{"registration read", "registration_client_uri", "missing null", managedMember},
 		{"registration read", "redirect_uris", "missing null array", managedMember},
+		{"webfinger", "subject", "missing null text", webFingerMember},
+		{"webfinger", "links", "", webFingerMember},
+		{"webfinger", "properties", "missing null number text empty true array object", webFingerMember},
+		{"resource metadata", "resource", "", resourceMetadataMember},
+		{"resource metadata", "authorization_servers", "missing null array", resourceMetadataMember},
+		{"resource metadata", "jwks_uri", "missing null empty", resourceMetadataMember},
+		{"resource metadata", "scopes_supported", "missing null array", resourceMetadataMember},
+		{"resource metadata", "dpop_bound_access_tokens_required", "missing null true", resourceMetadataMember},
+		{"resource metadata", "signed_metadata", "missing null number text empty true array object", resourceMetadataMember},
 		{"userinfo", "sub", "", userInfoMember},
 		{"userinfo", "email", "missing null number text empty true array object", userInfoMember},
 	} {

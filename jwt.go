@@ -59,6 +59,7 @@ type expectation struct {
 	shown       *IDToken      // the one before it, of the front channel or in a hint
 	key         proofKey      // the tokens are to be bound to it; nil: Bearer
 	exchange    *exchangedToken
+	signed      *signedExpectation
 	recent      bool         // an ID Token must have been issued lately
 	presented   *presented   // an access token that somebody brought, and how
 	scope       string       // as it was asked for, where a user granted it

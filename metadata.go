@@ -51,6 +51,7 @@ type ServerMetadata struct {
 	ClaimsParameterSupported                  bool
 	BackchannelLogoutSupported                bool
 	FrontchannelLogoutSupported               bool
+	ClientIDMetadataDocumentSupported         bool // client_id may be the address of the client's metadata document
 	TLSClientCertificateBoundAccessTokens     bool
 	ServiceDocumentation, OPPolicyURI, TOSURI string
 	// MTLSEndpointAliases are the addresses for clients with a certificate, by the name of the member they stand in for (RFC 8705 section 5).
@@ -147,6 +148,7 @@ func (m *ServerMetadata) members() []member {
 		{"claims_parameter_supported", &m.ClaimsParameterSupported},
 		{"backchannel_logout_supported", &m.BackchannelLogoutSupported},
 		{"frontchannel_logout_supported", &m.FrontchannelLogoutSupported},
+		{"client_id_metadata_document_supported", &m.ClientIDMetadataDocumentSupported},
 		{"tls_client_certificate_bound_access_tokens", &m.TLSClientCertificateBoundAccessTokens},
 		{"service_documentation", &m.ServiceDocumentation},
 		{"op_policy_uri", &m.OPPolicyURI},
@@ -159,14 +161,21 @@ func (m *ServerMetadata) members() []member {
 // than its specification says is an error; a null counts as absent.
 func ParseServerMetadata(doc []byte) (*ServerMetadata, error) {
 	m := new(ServerMetadata)
-	members := m.members()
-	err := strict.Object(doc, func(name []byte, v strict.Value) error {
+	if err := readMetadata(doc, m.members(), &m.Extra); err != nil {
+		return nil, fmt.Errorf("openid: server metadata: %w", err)
+	}
+	return m, nil
+}
+
+// readMetadata reads a metadata document: registered members, and the others as they stand.
+func readMetadata(doc []byte, members []member, extra *map[string]json.RawMessage) error {
+	return strict.Object(doc, func(name []byte, v strict.Value) error {
 		i := slices.IndexFunc(members, func(r member) bool { return r.name == string(name) })
 		if i < 0 {
-			if m.Extra == nil {
-				m.Extra = make(map[string]json.RawMessage)
+			if *extra == nil {
+				*extra = make(map[string]json.RawMessage)
 			}
-			m.Extra[string(name)] = json.RawMessage(slices.Clone(v))
+			(*extra)[string(name)] = json.RawMessage(slices.Clone(v))
 			return nil
 		}
 		if v.Kind() == 'n' {
@@ -177,10 +186,6 @@ func ParseServerMetadata(doc []byte) (*ServerMetadata, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("openid: server metadata: %w", err)
-	}
-	return m, nil
 }
 
 func textMembers(v strict.Value) (map[string]string, bool) {

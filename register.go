@@ -59,7 +59,7 @@ func newRegistrar(cfg Config) (*registrar, error) {
 		return nil, &ConfigError{Field: "ClientID", Expected: "nothing, since registration brings one", Got: quoted(cfg.ClientID)}
 	}
 	c, err := New(Config{
-		Issuer: cfg.Issuer, IssuerAliases: cfg.IssuerAliases, Tenants: cfg.Tenants, DiscoveryURL: cfg.DiscoveryURL, Metadata: cfg.Metadata, ClientID: "(not registered)", Auth: None(), Certificate: cfg.Certificate,
+		Issuer: cfg.Issuer, IssuerAliases: cfg.IssuerAliases, Tenants: cfg.Tenants, DiscoveryURL: cfg.DiscoveryURL, Metadata: cfg.Metadata, SignedMetadata: cfg.SignedMetadata, ClientID: "(not registered)", Auth: None(), Certificate: cfg.Certificate,
 		ClockTolerance: cfg.ClockTolerance, ClockSkew: cfg.ClockSkew, HTTPClient: cfg.HTTPClient, Trace: cfg.Trace, InsecureAllowHTTP: cfg.InsecureAllowHTTP,
 		IDTokenSigningAlgs: []string{"RS256"}, // none will come, and a server that signs with HS256 only can be registered at
 	})
