@@ -478,7 +478,7 @@ func TestMistypedMembers(t *testing.T) {
 		{"registration read", "registration_access_token", "missing null text", managedMember},
 		{"registration read", "registration_client_uri", "missing null", managedMember},
 		{"registration read", "redirect_uris", "missing null array", managedMember},
-		{"webfinger", "subject", "missing null text", webFingerMember},
+		{"webfinger", "subject", "missing text", webFingerMember},
 		{"webfinger", "links", "", webFingerMember},
 		{"webfinger", "properties", "missing null number text empty true array object", webFingerMember},
 		{"resource metadata", "resource", "", resourceMetadataMember},

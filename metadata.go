@@ -182,11 +182,16 @@ func readMetadata(doc []byte, members []member, extra *map[string]json.RawMessag
 			return nil
 		}
 		if expected := members[i].take(v); expected != "" {
-			return fmt.Errorf("member %s is not %s", name, expected)
+			return &mistypedMember{string(name), expected}
 		}
 		return nil
 	})
 }
+
+// A mistypedMember is a registered member of another kind than its specification says.
+type mistypedMember struct{ name, expected string }
+
+func (m *mistypedMember) Error() string { return "member " + m.name + " is not " + m.expected }
 
 func textMembers(v strict.Value) (map[string]string, bool) {
 	members := make(map[string]string)

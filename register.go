@@ -33,8 +33,8 @@ func Register(ctx context.Context, cfg Config, m ClientMetadata, initial ...Init
 	return c.register(ctx, m, initial)
 }
 
-// A RegistrationError says that the server has made or changed a client, and that its answer is refused. Nothing of it is lost: Registration
-// is what was issued, its secrets hidden as ever. Whoever does not want it calls [Registration.Delete].
+// A RegistrationError says that the server has made or changed a client, and that its answer is refused, or that [Enrollment].Keep did not take it.
+// Nothing of it is lost: Registration is what was issued, its secrets hidden as ever. Whoever does not want it calls [Registration.Delete].
 type RegistrationError struct {
 	Registration *Registration
 	Err          error // why, usually a *[VerificationError]
@@ -42,6 +42,9 @@ type RegistrationError struct {
 
 // Error says why the answer is refused.
 func (e *RegistrationError) Error() string {
+	if kept, ok := e.Err.(*keepError); ok {
+		return "openid: a client is registered, and not kept: " + beneath(kept.err)
+	}
 	return "openid: a client is registered, and the answer refused: " + beneath(e.Err)
 }
 

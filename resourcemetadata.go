@@ -3,6 +3,7 @@ package openid
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -92,15 +93,16 @@ func (f *resourceFinder) find(ctx context.Context, resource string, challenges [
 		return nil, err
 	}
 	m := new(ResourceMetadata)
-	if err := readMetadata(res.Body, m.members(), &m.Extra); err != nil {
+	d := &resourceDocument{c: f.Client, meta: m, resource: resource}
+	if err := readMetadata(res.Body, m.members(), &m.Extra); err != nil && !errors.As(err, &d.mistyped) {
 		return nil, &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: "a metadata document", Got: "something else", Err: err}
 	}
-	if f.signed != nil {
+	if f.signed != nil && d.mistyped == nil {
 		if err := f.signed.overlay(ctx, f.Client, attested{"resource", resource, m.members(), &m.Extra}); err != nil {
 			return nil, err
 		}
 	}
-	if err := judge(ctx, f.Client, f.rows, &resourceDocument{c: f.Client, meta: m, resource: resource}); err != nil {
+	if err := judge(ctx, f.Client, f.rows, d); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -155,6 +157,7 @@ type resourceDocument struct {
 	c        *Client
 	meta     *ResourceMetadata
 	resource string
+	mistyped *mistypedMember
 	wrong    string
 	expected string
 }
@@ -164,6 +167,14 @@ func (*resourceDocument) cause() error { return nil }
 
 // These rows lie with the finder and not with every client, so that nobody else links them.
 var resourceMetadataChecks = []check[*resourceDocument]{
+	{"metadata", "RFC 9728 §2",
+		func(_ context.Context, d *resourceDocument) bool { return d.mistyped == nil },
+		func(d *resourceDocument) (string, string) {
+			if d.mistyped == nil {
+				return "members of their kinds", "such members"
+			}
+			return d.mistyped.expected + " as " + d.mistyped.name, "something else"
+		}},
 	// Byte for byte: a document of another resource would have its tokens sent here, or ours there.
 	{"resource", "RFC 9728 §3.3",
 		func(_ context.Context, d *resourceDocument) bool { return d.meta.Resource == d.resource },

@@ -80,6 +80,8 @@ func pointingTo(place string) []Challenge {
 }
 
 var resourceLies = []resourceLie{
+	{name: "a word where a list belongs", lie: responseMember("scopes_supported", `"accounts:read"`), check: "metadata"},
+	{name: "a word where true or false belongs", lie: responseMember("dpop_bound_access_tokens_required", `"true"`), check: "metadata"},
 	{name: "resource missing", lie: responseMember("resource", ""), check: "resource"},
 	{name: "resource null", lie: responseMember("resource", "null"), check: "resource"},
 	{name: "the resource of another", lie: responseMember("resource", `"https://api.example/t/resource"`), check: "resource"},
@@ -116,8 +118,7 @@ func TestResourceLies(t *testing.T) {
 			t.Errorf("%s: refused by %v, want %s", l.name, err, l.check)
 		}
 	}
-	for name, body := range map[string]string{"resource twice": `{"resource":"https://evil.example","resource":"https://op.example/t/resource"}`, "trailing bytes": `{"resource":"https://op.example/t/resource"}{}`,
-		"an array": `[]`, "a word where a list belongs": `{"authorization_servers":"https://op.example"}`} {
+	for name, body := range map[string]string{"resource twice": `{"resource":"https://evil.example","resource":"https://op.example/t/resource"}`, "trailing bytes": `{"resource":"https://op.example/t/resource"}{}`, "an array": `[]`} {
 		p := hostile.Pipe(t)
 		p.Serve("resource_metadata", hostile.JSON(body))
 		if _, err := FindResource(t.Context(), Config{HTTPClient: p.HTTPClient()}, p.URL("resource")); !errors.As(err, new(*ExchangeError)) {
