@@ -65,7 +65,7 @@ func FindResource(ctx context.Context, cfg Config, resource string, challenges .
 	if cfg.SignedMetadata != nil {
 		var expected, got string
 		if f.signed, expected, got = cfg.SignedMetadata.verifier(); expected != "" {
-			return nil, &ConfigError{"SignedMetadata", expected, got}
+			return nil, &ConfigError{Field: "SignedMetadata", Expected: expected, Got: got}
 		}
 	}
 	return f.find(ctx, resource, challenges)

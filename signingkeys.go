@@ -124,7 +124,7 @@ func publishedJWK(s *jose.Signer, keyID string) string {
 var errNoSigner = errors.New("openid: SigningKeys: expected a key that signs at this time, got none")
 
 // current is the place of the key that signs.
-func (k *SigningKeys) current(now time.Time) (int, error) {
+func (k SigningKeys) current(now time.Time) (int, error) {
 	for i, key := range slices.Backward(k.keys) {
 		if !now.Before(key.From) {
 			if !key.Until.IsZero() && !now.Before(key.Until) {
@@ -137,13 +137,28 @@ func (k *SigningKeys) current(now time.Time) (int, error) {
 }
 
 // String says whose turn it is.
-func (k *SigningKeys) String() string {
+func (k SigningKeys) String() string {
 	i, err := k.current(time.Now())
 	if err != nil {
 		return fmt.Sprintf("%d signing keys, none of which signs now", len(k.keys))
 	}
 	return fmt.Sprintf("%d signing keys, of which %s signs now", len(k.keys), quoted(k.keys[i].KeyID))
 }
+
+// Format writes what String says, for every verb.
+func (k SigningKeys) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
+
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (k SigningKeys) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// String names the key and shows nothing of it.
+func (k SigningKey) String() string { return "signing key " + quoted(k.KeyID) }
+
+// Format writes what String says, for every verb.
+func (k SigningKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
+
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (k SigningKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // JWKS is the JWK Set of the public keys, as it is served at this time: for [ClientMetadata].JWKS, and for servers that are told by hand.
 func (k *SigningKeys) JWKS() json.RawMessage {

@@ -188,3 +188,17 @@ func TestIdentifiersOfTheInside(t *testing.T) {
 		t.Errorf("discovery with the guard: %v", err)
 	}
 }
+
+// FuzzIdentifiers: whatever somebody types, what comes of it is asked at an https address without credentials, or not at all.
+func FuzzIdentifiers(f *testing.F) {
+	for _, s := range []string{"joe@example.com", "acct:joe@example.com:8443", "https://example.com/joe#x", "example.com:8080", "[::1]:1", "a:b@c", "@", "#", "acct:@", "x@y@z"} {
+		f.Add(s)
+	}
+	finder := &finder{newVisitor(Config{}), nil}
+	f.Fuzz(func(t *testing.T, s string) {
+		resource, at, err := finder.normalize(s)
+		if err == nil && (at.Scheme != "https" || at.Host == "" || at.User != nil || strings.ContainsAny(resource, "# \n\r")) {
+			t.Errorf("%q became %q at %v", s, resource, at)
+		}
+	})
+}
