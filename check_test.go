@@ -136,7 +136,7 @@ func everyTable() map[string]reflect.Value {
 		"backchannelLogout":  reflect.ValueOf(backchannelLogoutChecks),
 		"frontchannelLogout": reflect.ValueOf(frontchannelLogoutChecks),
 		"webFinger":          reflect.ValueOf(webFingerChecks),
-		"signedMetadata":     reflect.ValueOf(signedMetadataChecks),
+		"signedMetadata":     reflect.ValueOf(signedMetadataChecks()),
 		"resourcePointer":    reflect.ValueOf(resourcePointerChecks),
 		"resourceMetadata":   reflect.ValueOf(resourceMetadataChecks),
 	}

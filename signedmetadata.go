@@ -70,7 +70,7 @@ func (s *SignedMetadata) verifier() (v metadataVerifier, expected, got string) {
 			return nil, "Algorithms with keys that only the signer has", quoted(alg)
 		}
 	}
-	own := &metadataVerification{SignedMetadata: *s, rows: signedMetadataChecks}
+	own := &metadataVerification{SignedMetadata: *s, rows: signedMetadataChecks()}
 	if own.Algorithms = slices.Clone(s.Algorithms); len(s.Algorithms) == 0 {
 		own.Algorithms = asymmetric(jose.Algorithms())
 	}
@@ -119,52 +119,55 @@ func (s *signedExpectation) take(payload []byte) bool {
 	}) == nil
 }
 
-// signedMetadataChecks are the rules for signed metadata. They lie with the verifier and not with every client, so that nobody else links them.
-var signedMetadataChecks = slices.Concat([]check[*jwt]{
-	{"signed_metadata", "RFC 8414 §2.1, RFC 9728 §2.2",
-		func(_ context.Context, j *jwt) bool { return j.raw != "" },
-		func(j *jwt) (string, string) {
-			return "a JWT, which Config.SignedMetadata demands", presence(j.raw != "")
-		}},
-}, signedChecks, []check[*jwt]{
-	{"iss", "RFC 8414 §2.1, RFC 9728 §2.2",
-		func(_ context.Context, j *jwt) bool { return j.claims.iss.Equal(j.expect.signed.signer) },
-		func(j *jwt) (string, string) { return quoted(j.expect.signed.signer), shown(j.claims.iss) }},
-	{"exp", "RFC 7519 §4.1.4",
-		func(_ context.Context, j *jwt) bool {
-			exp, ok := j.claims.exp.NumericDate()
-			return j.claims.exp == nil || ok && j.earliest < exp
-		},
-		func(j *jwt) (string, string) { return "nothing, or a time after " + j.clock(), j.date(j.claims.exp) }},
-	{"nbf", "RFC 7519 §4.1.5",
-		func(_ context.Context, j *jwt) bool {
-			nbf, ok := j.claims.nbf.NumericDate()
-			return j.claims.nbf == nil || ok && nbf <= j.latest
-		},
-		func(j *jwt) (string, string) {
-			return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
-		}},
-	{"iat", "RFC 7519 §4.1.6",
-		func(_ context.Context, j *jwt) bool {
-			iat, ok := j.claims.iat.NumericDate()
-			return j.claims.iat == nil || ok && iat <= j.latest
-		},
-		func(j *jwt) (string, string) {
-			return "nothing, or a time not after " + j.clock(), j.date(j.claims.iat)
-		}},
-	{"metadata", "RFC 8414 §2, RFC 9728 §2",
-		func(_ context.Context, j *jwt) bool { return j.expect.signed.take(j.payload) },
-		func(j *jwt) (string, string) {
-			if s := j.expect.signed; s.wrong != "" {
-				return s.expected + " as " + s.wrong, "something else"
-			}
-			return "members of their kinds", "such members"
-		}},
-	// The signer vouches for many: what was signed for another server must not do for this one.
-	{"about", "RFC 8414 §2.1, §3.3, RFC 9728 §2.2, §3.3",
-		func(_ context.Context, j *jwt) bool { return j.expect.signed.value.Equal(j.expect.signed.doc.about) },
-		func(j *jwt) (string, string) {
-			s := j.expect.signed
-			return quoted(s.doc.about) + " as " + s.doc.member, shown(s.value)
-		}},
-})
+// signedMetadataChecks are the rules for signed metadata. They lie with the verifier and not with every client, and in a function, since a variable
+// that is put together at the start would be linked by everybody.
+func signedMetadataChecks() []check[*jwt] {
+	return slices.Concat([]check[*jwt]{
+		{"signed_metadata", "RFC 8414 §2.1, RFC 9728 §2.2",
+			func(_ context.Context, j *jwt) bool { return j.raw != "" },
+			func(j *jwt) (string, string) {
+				return "a JWT, which Config.SignedMetadata demands", presence(j.raw != "")
+			}},
+	}, signedChecks, []check[*jwt]{
+		{"iss", "RFC 8414 §2.1, RFC 9728 §2.2",
+			func(_ context.Context, j *jwt) bool { return j.claims.iss.Equal(j.expect.signed.signer) },
+			func(j *jwt) (string, string) { return quoted(j.expect.signed.signer), shown(j.claims.iss) }},
+		{"exp", "RFC 7519 §4.1.4",
+			func(_ context.Context, j *jwt) bool {
+				exp, ok := j.claims.exp.NumericDate()
+				return j.claims.exp == nil || ok && j.earliest < exp
+			},
+			func(j *jwt) (string, string) { return "nothing, or a time after " + j.clock(), j.date(j.claims.exp) }},
+		{"nbf", "RFC 7519 §4.1.5",
+			func(_ context.Context, j *jwt) bool {
+				nbf, ok := j.claims.nbf.NumericDate()
+				return j.claims.nbf == nil || ok && nbf <= j.latest
+			},
+			func(j *jwt) (string, string) {
+				return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
+			}},
+		{"iat", "RFC 7519 §4.1.6",
+			func(_ context.Context, j *jwt) bool {
+				iat, ok := j.claims.iat.NumericDate()
+				return j.claims.iat == nil || ok && iat <= j.latest
+			},
+			func(j *jwt) (string, string) {
+				return "nothing, or a time not after " + j.clock(), j.date(j.claims.iat)
+			}},
+		{"metadata", "RFC 8414 §2, RFC 9728 §2",
+			func(_ context.Context, j *jwt) bool { return j.expect.signed.take(j.payload) },
+			func(j *jwt) (string, string) {
+				if s := j.expect.signed; s.wrong != "" {
+					return s.expected + " as " + s.wrong, "something else"
+				}
+				return "members of their kinds", "such members"
+			}},
+		// The signer vouches for many: what was signed for another server must not do for this one.
+		{"about", "RFC 8414 §2.1, §3.3, RFC 9728 §2.2, §3.3",
+			func(_ context.Context, j *jwt) bool { return j.expect.signed.value.Equal(j.expect.signed.doc.about) },
+			func(j *jwt) (string, string) {
+				s := j.expect.signed
+				return quoted(s.doc.about) + " as " + s.doc.member, shown(s.value)
+			}},
+	})
+}
