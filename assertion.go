@@ -23,6 +23,22 @@ type assertion struct {
 	shared bool                                     // client_secret_jwt
 	value  Secret                                   // of it
 	key    func() (key crypto.Signer, keyID string) // of private_key_jwt; a function is what no verb of fmt looks into
+	roll   *assertionRoll                           // of several keys in their turn; nil: of this one
+}
+
+// An assertionRoll are the assertions of [SigningKeys].
+type assertionRoll struct {
+	each   []assertion
+	turn   func(now time.Time) (int, error) // whose turn it is
+	object func() RequestEncoding           // request objects of the same keys
+}
+
+// all are the assertions by each of the keys.
+func (a assertion) all() []assertion {
+	if a.roll != nil {
+		return a.roll.each
+	}
+	return []assertion{a}
 }
 
 // ClientSecretJWT authenticates with client_secret_jwt: an assertion under HS256 keyed with the client secret, which has at least 32
@@ -74,9 +90,16 @@ func (a assertion) secret() Secret { return a.value }
 func (a assertion) audience() string { return a.how.Audience }
 
 // Authenticate makes a fresh assertion: its jti is never used twice, also not for a second attempt.
-func (a assertion) Authenticate(_ context.Context, r *AuthRequest) error {
+func (a assertion) Authenticate(ctx context.Context, r *AuthRequest) error {
 	if a.err != nil {
 		return a.err
+	}
+	if a.roll != nil {
+		i, err := a.roll.turn(r.Now)
+		if err != nil {
+			return err
+		}
+		return a.roll.each[i].Authenticate(ctx, r)
 	}
 	now := r.Now.Unix()
 	b := make([]byte, 0, 512)

@@ -212,7 +212,7 @@ func accepted(named, listed []string) []string {
 
 func (c *Client) newServer(ctx context.Context, m *ServerMetadata, old *server) (*server, error) {
 	if c.signed != nil {
-		if err := c.signed.overlay(ctx, c, attested{"issuer", c.cfg.Issuer, m.members(), &m.Extra}); err != nil {
+		if err := c.signed.overlay(ctx, c, attested{"issuer", c.writtenNames(), m.members(), &m.Extra}); err != nil {
 			return nil, err
 		}
 	}

@@ -54,7 +54,7 @@ type RequestEncoding interface {
 	encoder(*Config) (e requestEncoder, expected, got string)
 	preferring(rsa string) RequestEncoding // the algorithm of an RSA key for which none is named
 	audience() string                      // empty: the issuer
-	public() crypto.PublicKey              // nil where there is no key
+	public() []crypto.PublicKey            // of the keys that sign
 }
 
 // A requestEncoder is a [RequestEncoding] that [New] has checked.
@@ -62,7 +62,7 @@ type requestEncoder interface {
 	signs() bool
 	encode(ctx context.Context, c *Client, s *server, params url.Values, pushed bool) (url.Values, error)
 	sign(ctx context.Context, c *Client, params url.Values) (string, error)
-	algorithm() string // empty: it does not sign
+	algorithms() []string // of the keys that sign
 }
 
 // requestSigner is the encoder of a [RequestObject].
@@ -105,20 +105,20 @@ func (o *RequestObject) audience() string {
 	return o.Signing.Audience
 }
 
-func (o *RequestObject) public() crypto.PublicKey {
+func (o *RequestObject) public() []crypto.PublicKey {
 	if o == nil || o.Key == nil {
 		return nil
 	}
-	return o.Key.Public()
+	return []crypto.PublicKey{o.Key.Public()}
 }
 
 func (o *requestSigner) signs() bool { return o.signer != nil }
 
-func (o *requestSigner) algorithm() string {
+func (o *requestSigner) algorithms() []string {
 	if o.signer == nil {
-		return ""
+		return nil
 	}
-	return o.signer.Algorithm()
+	return []string{o.signer.Algorithm()}
 }
 
 func (o *RequestObject) mistake(cfg *Config) (expected, got string) {

@@ -187,6 +187,10 @@ func (p *profile) prepare(cfg *Config) {
 // that none is taken for the other (RFC 9101 section 10.8).
 func signsRequests(cfg *Config) {
 	if a, ok := cfg.Auth.(assertion); ok && a.key != nil && a.err == nil && cfg.RequestObject == nil {
+		if a.roll != nil {
+			cfg.RequestObject = a.roll.object()
+			return
+		}
 		key, keyID := a.key()
 		cfg.RequestObject = &RequestObject{Key: key, KeyID: keyID, Signing: Signing{Algorithm: a.signer.Algorithm()}}
 	}
@@ -239,12 +243,14 @@ func (p *profile) refuse(cfg *Config, requests requestEncoder) (mistakes []error
 // collectKeys are the public halves of the keys that this client signs with.
 func (d *profiledConfig) collectKeys() (keys []crypto.PublicKey) {
 	if a, ok := d.Auth.(assertion); ok && a.key != nil {
-		if key, _ := a.key(); key != nil {
-			keys = append(keys, key.Public())
+		for _, one := range a.all() {
+			if key, _ := one.key(); key != nil {
+				keys = append(keys, key.Public())
+			}
 		}
 	}
 	if d.RequestObject != nil {
-		keys = append(keys, d.RequestObject.public())
+		keys = append(keys, d.RequestObject.public()...)
 	}
 	if d.DPoP.enabled() {
 		keys = append(keys, d.DPoP.keys.public()...)
@@ -303,15 +309,18 @@ func (d *profiledConfig) authMethod() string {
 }
 
 // algorithmsOf are those that the client signs with, or accepts, by what a field says.
-func (d *profiledConfig) algorithmsOf(field string) []string {
+func (d *profiledConfig) algorithmsOf(field string) (algs []string) {
 	switch field {
 	case "Auth":
 		if a, ok := d.Auth.(assertion); ok && a.err == nil {
-			return []string{a.signer.Algorithm()}
+			for _, one := range a.all() {
+				algs = append(algs, one.signer.Algorithm())
+			}
+			return algs
 		}
 	case "RequestObject":
 		if d.requests != nil && d.requests.signs() {
-			return []string{d.requests.algorithm()}
+			return d.requests.algorithms()
 		}
 	case "DPoP":
 		if d.DPoP.enabled() {

@@ -98,7 +98,7 @@ func (f *resourceFinder) find(ctx context.Context, resource string, challenges [
 		return nil, &ExchangeError{Endpoint: name, Sent: true, Status: res.Status, Expected: "a metadata document", Got: "something else", Err: err}
 	}
 	if f.signed != nil && d.mistyped == nil {
-		if err := f.signed.overlay(ctx, f.Client, attested{"resource", resource, m.members(), &m.Extra}); err != nil {
+		if err := f.signed.overlay(ctx, f.Client, attested{"resource", []string{resource}, m.members(), &m.Extra}); err != nil {
 			return nil, err
 		}
 	}

@@ -39,9 +39,10 @@ type metadataVerifier interface {
 
 // attested is a document that somebody vouches for.
 type attested struct {
-	member, about string // what it has to be about: its issuer, or its resource
-	table         []member
-	extra         *map[string]json.RawMessage
+	member string   // what it has to be about: its issuer, or its resource
+	about  []string // by one of these names
+	table  []member
+	extra  *map[string]json.RawMessage
 }
 
 // metadataVerification is the verifier of a [SignedMetadata].
@@ -128,10 +129,15 @@ func signedMetadataChecks() []check[*jwt] {
 			func(j *jwt) (string, string) {
 				return "a JWT, which Config.SignedMetadata demands", presence(j.raw != "")
 			}},
-	}, signedChecks, []check[*jwt]{
+	}, slices.DeleteFunc(slices.Clone(signedChecks), func(row check[*jwt]) bool { return row.name == "key issuer" }), []check[*jwt]{
 		{"iss", "RFC 8414 §2.1, RFC 9728 §2.2",
 			func(_ context.Context, j *jwt) bool { return j.claims.iss.Equal(j.expect.signed.signer) },
 			func(j *jwt) (string, string) { return quoted(j.expect.signed.signer), shown(j.claims.iss) }},
+		{"key issuer", "RFC 8725 §3.8",
+			func(_ context.Context, j *jwt) bool {
+				return j.key == nil || j.key.Issuer() == "" || j.key.Issuer() == j.expect.signed.signer
+			},
+			func(j *jwt) (string, string) { return j.keyStory() }},
 		{"exp", "RFC 7519 §4.1.4",
 			func(_ context.Context, j *jwt) bool {
 				exp, ok := j.claims.exp.NumericDate()
@@ -164,10 +170,12 @@ func signedMetadataChecks() []check[*jwt] {
 			}},
 		// The signer vouches for many: what was signed for another server must not do for this one.
 		{"about", "RFC 8414 §2.1, §3.3, RFC 9728 §2.2, §3.3",
-			func(_ context.Context, j *jwt) bool { return j.expect.signed.value.Equal(j.expect.signed.doc.about) },
+			func(_ context.Context, j *jwt) bool {
+				return slices.ContainsFunc(j.expect.signed.doc.about, j.expect.signed.value.Equal)
+			},
 			func(j *jwt) (string, string) {
 				s := j.expect.signed
-				return quoted(s.doc.about) + " as " + s.doc.member, shown(s.value)
+				return quoted(strings.Join(s.doc.about, " ")) + " as " + s.doc.member, shown(s.value)
 			}},
 	})
 }

@@ -141,6 +141,10 @@ var signedMetadataLies = []signedMetadataLie{
 	}, check: "payload"},
 	{name: "another signer", lie: claim("iss", `"https://op.example/t"`), check: "iss"},
 	{name: "no signer", lie: claim("iss", ""), check: "iss"},
+	{name: "a key that speaks for another signer", lie: func(tok *hostile.Token) {
+		tok.Key = tok.Key.Named("theirs")
+		tok.Header["kid"] = "theirs"
+	}, check: "key issuer"},
 	{name: "expired", lie: claim("exp", "1000000"), check: "exp"},
 	{name: "exp a word", lie: claim("exp", `"never"`), check: "exp"},
 	{name: "not yet", lie: claim("nbf", "9000000000"), check: "nbf"},
@@ -155,7 +159,10 @@ func (l signedMetadataLie) tell(t *testing.T, drop string) error {
 	if p.Metadata = l.lies; l.lies == nil {
 		p.Metadata = n.signs(l.lie)
 	}
-	c := newTestClient(t, p, n.demanded)
+	theirs := n.key.Named("theirs").PublicJWK()
+	theirs["issuer"] = "https://other.example"
+	both, _ := json.Marshal(map[string]any{"keys": []any{n.key.PublicJWK(), theirs}})
+	c := newTestClient(t, p, func(cfg *Config) { cfg.SignedMetadata = &SignedMetadata{Issuer: "https://notary.example", JWKS: both} })
 	own := c.signed.(*metadataVerification)
 	own.rows = dropRow(own.rows, drop)
 	_, err := c.Metadata(t.Context())

@@ -190,44 +190,21 @@ func (k *SigningKeys) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // PrivateKeyJWT is [PrivateKeyJWT] with the key whose turn it is. The algorithm is the key's; how says the rest.
 func (k *SigningKeys) PrivateKeyJWT(how ...Signing) ClientAuth {
-	a := &rollingAssertion{keys: k}
 	one, err := signing(how)
 	if err == nil && one.Algorithm != "" {
 		err = errors.New("the algorithm stands in SigningKey, not in Signing")
 	}
 	if err != nil {
-		a.err = err
-		return a
+		return assertion{err: err}
 	}
+	roll := &assertionRoll{turn: k.current, object: func() RequestEncoding { return k.RequestObject(RequestObject{}) }}
 	for _, key := range k.keys {
 		one.Algorithm = key.Algorithm
-		a.each = append(a.each, PrivateKeyJWT(key.Key, key.KeyID, one))
+		roll.each = append(roll.each, PrivateKeyJWT(key.Key, key.KeyID, one).(assertion))
 	}
+	a := roll.each[0] // whoever looks at one looks at all
+	a.roll = roll
 	return a
-}
-
-type rollingAssertion struct {
-	keys *SigningKeys
-	each []ClientAuth
-	err  error
-}
-
-func (a *rollingAssertion) mistake() (expected, got string) {
-	if a.err != nil {
-		return "keys that can sign assertions", a.err.Error()
-	}
-	return "", ""
-}
-
-func (a *rollingAssertion) Authenticate(ctx context.Context, r *AuthRequest) error {
-	if a.err != nil {
-		return a.err
-	}
-	i, err := a.keys.current(r.Now)
-	if err != nil {
-		return err
-	}
-	return a.each[i].Authenticate(ctx, r)
 }
 
 // RequestObject is o, signed with the key whose turn it is: o has no Key, KeyID and Signing.Algorithm of its own.
@@ -257,12 +234,31 @@ func (o *rollingRequestObject) encoder(cfg *Config) (requestEncoder, string, str
 	return e, "", ""
 }
 
+// Each key has its algorithm, which is published with it.
+func (o *rollingRequestObject) preferring(string) RequestEncoding { return o }
+
+func (o *rollingRequestObject) audience() string { return o.o.Signing.Audience }
+
+func (o *rollingRequestObject) public() (keys []crypto.PublicKey) {
+	for _, key := range o.keys.keys {
+		keys = append(keys, key.Key.Public())
+	}
+	return keys
+}
+
 type rollingRequestSigner struct {
 	keys *SigningKeys
 	each []requestEncoder
 }
 
 func (*rollingRequestSigner) signs() bool { return true }
+
+func (e *rollingRequestSigner) algorithms() (algs []string) {
+	for _, one := range e.each {
+		algs = append(algs, one.algorithms()...)
+	}
+	return algs
+}
 
 func (e *rollingRequestSigner) encode(ctx context.Context, c *Client, s *server, params url.Values, pushed bool) (url.Values, error) {
 	i, err := e.keys.current(c.now())
@@ -272,10 +268,10 @@ func (e *rollingRequestSigner) encode(ctx context.Context, c *Client, s *server,
 	return e.each[i].encode(ctx, c, s, params, pushed)
 }
 
-func (e *rollingRequestSigner) sign(c *Client, params url.Values) (string, error) {
+func (e *rollingRequestSigner) sign(ctx context.Context, c *Client, params url.Values) (string, error) {
 	i, err := e.keys.current(c.now())
 	if err != nil {
 		return "", err
 	}
-	return e.each[i].sign(c, params)
+	return e.each[i].sign(ctx, c, params)
 }

@@ -209,3 +209,54 @@ func TestSigningKeysRunOut(t *testing.T) {
 		}
 	})
 }
+
+// TestSigningKeysUnderProfile: a profile looks at all the keys, not only at the one that signs today, and the request objects that it demands are
+// signed by the one whose turn it is.
+func TestSigningKeysUnderProfile(t *testing.T) {
+	long, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		config := func(next SigningKey) Config {
+			next.From = time.Now().Add(24 * time.Hour)
+			keys, err := NewSigningKeys([]SigningKey{{Key: newKey(t), KeyID: "old"}, next})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return Config{Issuer: "https://op.example/t", ClientID: "client", RedirectURI: "https://app.example/cb", Auth: keys.PrivateKeyJWT(), DPoP: DPoPKey(newKey(t)), Profile: FAPI2MessageSigning()}
+		}
+		for _, l := range []struct {
+			next SigningKey
+			says string
+		}{
+			{SigningKey{Key: long, KeyID: "next", Algorithm: "PS256"}, ""},
+			{SigningKey{Key: newKey(t), KeyID: "next"}, ""},
+			{SigningKey{Key: long, KeyID: "next"}, "RS256"},
+		} {
+			cfg := config(l.next)
+			p := hostile.Pipe(t)
+			cfg.HTTPClient = p.HTTPClient()
+			c, err := New(cfg)
+			if l.says != "" {
+				if err == nil || !strings.Contains(err.Error(), l.says) {
+					t.Errorf("%s: %v", l.next.KeyID, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, kid := range []string{"old", "next"} {
+				object, err := c.requests.sign(t.Context(), c, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if h, _ := decoded(t, object); string(h["kid"]) != `"`+kid+`"` {
+					t.Errorf("signed by %s, want %q", h["kid"], kid)
+				}
+				time.Sleep(24 * time.Hour)
+			}
+		}
+	})
+}
