@@ -107,6 +107,16 @@ var modules = []module{
 		p.UserInfo = func(m map[string]any) { m["sub"] = m["sub"].(string) + "invalid" }
 	}},
 
+	{name: "oidcc-client-test-aggregated-claims", calls: toUserInfo, check: "alg", script: func(_ *testing.T, p *hostile.Provider) {
+		p.Claims = map[string]any{"credit_score": 650}
+		p.ClaimsJWT = func(tok *hostile.Token) { tok.Header["alg"], tok.Compact = "none", hostile.DropSignature }
+		refer(p, map[string][]string{"src1": {"credit_score"}}, map[string]any{"src1": hostile.Aggregated(p.Vouch())})
+	}, end: resolveClaims},
+	{name: "oidcc-client-test-distributed-claims", calls: toUserInfo + " claims", script: func(_ *testing.T, p *hostile.Provider) {
+		p.Claims = map[string]any{"credit_score": 650}
+		refer(p, map[string][]string{"src1": {"credit_score"}}, map[string]any{"src1": hostile.Distributed(p.URL("claims"), hostile.ClaimsToken)})
+	}, end: resolveClaims},
+
 	{name: "oidcc-client-test-discovery-openid-config", calls: "discovery authorization token jwks", end: func(t *testing.T, p *hostile.Provider, _ *Client, _ *Tokens) error {
 		if at := p.Requests("discovery")[0].Path; at != "/t/.well-known/openid-configuration" {
 			t.Errorf("asked at %s: a slash is doubled or lost", at)
@@ -160,6 +170,22 @@ func askUserInfo(t *testing.T, _ *hostile.Provider, c *Client, tokens *Tokens) e
 		t.Errorf("claims are lost: %v", claims)
 	}
 	return err
+}
+
+// resolveClaims believes the suite about its own claims, wherever they are; the login has ended well in any case.
+func resolveClaims(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error {
+	info, err := c.UserInfo(t.Context(), tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := c.ResolveClaims(t.Context(), info, ClaimSource{Client: c, Origins: []string{strings.TrimSuffix(p.URL(""), "/t/")}})
+	if err != nil || len(results) != 1 {
+		t.Fatalf("got %v, %v", results, err)
+	}
+	if results[0].Err == nil && string(results[0].Claims.Payload()) != `{"credit_score":650}` {
+		t.Errorf("got %s", results[0].Claims.Payload())
+	}
+	return results[0].Err
 }
 
 // again is the suite's second full login of one module: the same client.

@@ -124,6 +124,11 @@ func walks() map[string][]walk {
 	for _, l := range signedMetadataLies {
 		add("signedMetadata", l.name, "signed metadata", l.check, l.tell)
 	}
+	for table, document := range map[string]string{"claimReferences": "claim sources", "claimReference": "claim source", "claimJWT": "sourced claims"} {
+		for _, l := range claimLies[document] {
+			add(table, l.name, document, l.check, l.tell)
+		}
+	}
 	return all
 }
 
@@ -139,6 +144,9 @@ func everyTable() map[string]reflect.Value {
 		"signedMetadata":     reflect.ValueOf(signedMetadataChecks()),
 		"resourcePointer":    reflect.ValueOf(resourcePointerChecks),
 		"resourceMetadata":   reflect.ValueOf(resourceMetadataChecks),
+		"claimReferences":    reflect.ValueOf(claimReferencesChecks),
+		"claimReference":     reflect.ValueOf(claimReferenceChecks),
+		"claimJWT":           reflect.ValueOf(newClaimResolver(nil).jwt),
 	}
 	tables := reflect.ValueOf(allTables)
 	for i := range tables.NumField() {

@@ -6,7 +6,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Verified is a document that passed all its checks. Only this package makes one: *[IDToken], *[UserInfo], *[AccessToken], *[Introspection].
+// Verified is a document that passed all its checks. Only this package makes one: *[IDToken], *[UserInfo], *[AccessToken], *[Introspection],
+// *[SourcedClaims].
 type Verified interface {
 	// Payload returns a copy of the claims, a JSON object without duplicate names.
 	Payload() []byte

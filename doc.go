@@ -21,7 +21,7 @@
 // To register a client that no administrator has registered: [Register], then [Registration.Config]; to manage it, [Registration.Read],
 // [Registration.Update] and [Registration.Delete].
 //
-// To verify an ID Token that came on another way: [Client.VerifyIDToken].
+// To verify an ID Token that came on another way: [Client.VerifyIDToken]. To read what others vouch for: [Client.ResolveClaims].
 //
 // # What is always done
 //

@@ -60,12 +60,13 @@ type expectation struct {
 	key         proofKey      // the tokens are to be bound to it; nil: Bearer
 	exchange    *exchangedToken
 	signed      *signedExpectation
-	recent      bool         // an ID Token must have been issued lately
-	presented   *presented   // an access token that somebody brought, and how
-	scope       string       // as it was asked for, where a user granted it
-	spent       Secret       // the refresh token that was sent
-	confirm     func() error // asked right before the request leaves; nil: nobody asks
-	issued      func(Secret) // hears of a refresh token that came with an ID Token, before that is verified; nil: nobody does
+	recent      bool            // an ID Token must have been issued lately
+	presented   *presented      // an access token that somebody brought, and how
+	scope       string          // as it was asked for, where a user granted it
+	spent       Secret          // the refresh token that was sent
+	confirm     func() error    // asked right before the request leaves; nil: nobody asks
+	issued      func(Secret)    // hears of a refresh token that came with an ID Token, before that is verified; nil: nobody does
+	claims      *claimReference // where sourced claims are expected: what was said of them
 }
 
 // frontChannel says what an ID Token that came through the browser has to vouch for.

@@ -17,8 +17,8 @@ import (
 type UserInfo struct{ v **userInfo }
 
 type userInfo struct {
-	subject string
-	payload []byte
+	issuer, subject string
+	payload         []byte
 }
 
 func (u *UserInfo) content() *userInfo {
@@ -160,7 +160,7 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 	if err := judge(ctx, c, c.rows.userInfo, d); err != nil {
 		return nil, err
 	}
-	v := &userInfo{t.IDToken.Subject(), claims}
+	v := &userInfo{t.IDToken.Issuer(), t.IDToken.Subject(), claims}
 	return &UserInfo{&v}, nil
 }
 

@@ -68,6 +68,10 @@ type Script struct {
 	// BrowserState, when set, offers session management: it is what
 	// session_state is computed from.
 	BrowserState string
+	// Claims are what the provider, as a source of claims, knows about a user and
+	// signs; ClaimsJWT changes the token.
+	Claims    map[string]any
+	ClaimsJWT func(tok *Token)
 
 	Introspection    func(m map[string]any)
 	IntrospectionJWT func(tok *Token) // not nil: the answer is signed
@@ -297,6 +301,8 @@ func (p *Provider) Honest(endpoint string) http.HandlerFunc {
 		return p.serveWebFinger
 	case "resource_metadata":
 		return p.serveResourceMetadata
+	case "claims":
+		return p.serveClaims
 	}
 	return http.NotFound
 }
@@ -307,7 +313,7 @@ func (p *Provider) extras() []string {
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool {
 		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "check_session", "pushed_authorization_request",
-			"device_authorization", "backchannel_authentication", "introspection", "revocation", "registration", "client_configuration", "resource", "webfinger", "resource_metadata"}, name)
+			"device_authorization", "backchannel_authentication", "introspection", "revocation", "registration", "client_configuration", "resource", "webfinger", "resource_metadata", "claims"}, name)
 	})
 }
 
