@@ -124,6 +124,15 @@ func walks() map[string][]walk {
 	for _, l := range signedMetadataLies {
 		add("signedMetadata", l.name, "signed metadata", l.check, l.tell)
 	}
+	for table, lies := range cibaLies {
+		for _, l := range lies {
+			document := "backchannel authentication request"
+			if table == "cibaIDToken" {
+				document = "ID Token"
+			}
+			add(table, l.name, document, l.check, l.tell)
+		}
+	}
 	for table, document := range map[string]string{"claimReferences": "claim sources", "claimReference": "claim source", "claimJWT": "sourced claims"} {
 		for _, l := range claimLies[document] {
 			add(table, l.name, document, l.check, l.tell)
@@ -147,6 +156,9 @@ func everyTable() map[string]reflect.Value {
 		"claimReferences":    reflect.ValueOf(claimReferencesChecks),
 		"claimReference":     reflect.ValueOf(claimReferenceChecks),
 		"claimJWT":           reflect.ValueOf(newClaimResolver(nil).jwt),
+		"cibaSupport":        reflect.ValueOf(cibaSupportChecks),
+		"fapiCIBA":           reflect.ValueOf(fapiCIBAChecks),
+		"cibaIDToken":        reflect.ValueOf(cibaIDTokenChecks),
 	}
 	tables := reflect.ValueOf(allTables)
 	for i := range tables.NumField() {

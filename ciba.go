@@ -2,6 +2,7 @@ package openid
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,6 +36,13 @@ type CIBA struct {
 	// AuthorizationDetails ask for more than a scope can say (RFC 9396).
 	AuthorizationDetails []AuthorizationDetail
 	Extra                url.Values // parameters of the server's own
+	// RequestContext is what the server weighs fraud by, such as where the consumption device stands (FAPI-CIBA section 5.3): by the names of
+	// members of a JSON object.
+	RequestContext map[string]json.RawMessage
+	// FAPI refuses to send what FAPI-CIBA does not allow: the request must be signed with PS256 or ES256 for an hour at most and have a binding
+	// message, authorization details or an Extra that says what the user decides about; the client must authenticate with a key or a
+	// certificate; and the tokens must be bound to one. Each refusal is a *[VerificationError] that names the clause.
+	FAPI bool
 	// Ping is where the server's notification will arrive, for a client that is registered for the ping mode; nil: the client polls.
 	Ping *PingEndpoint
 }
@@ -56,6 +64,9 @@ type backchannelResponse struct {
 func (*backchannelResponse) kind() string { return "backchannel authentication response" }
 func (*backchannelResponse) cause() error { return nil }
 
+// authReqIDCharacters are those that a server is restricted to.
+const authReqIDCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_"
+
 var backchannelChecks = []check[*backchannelResponse]{
 	{"status", "CIBA §7.3",
 		func(_ context.Context, d *backchannelResponse) bool { return d.status == http.StatusOK },
@@ -64,10 +75,10 @@ var backchannelChecks = []check[*backchannelResponse]{
 		func(_ context.Context, d *backchannelResponse) bool {
 			var ok bool
 			d.idText, ok = d.id.Text()
-			return ok && d.idText != "" && visible(d.idText)
+			return ok && d.idText != "" && strings.Trim(d.idText, authReqIDCharacters) == ""
 		},
 		func(d *backchannelResponse) (string, string) {
-			return "a non-empty string of visible ASCII", kindOf(d.id)
+			return "a non-empty string of letters, digits and . - _", kindOf(d.id)
 		}},
 	{"expires_in", "CIBA §7.3",
 		func(_ context.Context, d *backchannelResponse) bool { _, ok := d.lifetime(); return ok },
@@ -83,6 +94,10 @@ var backchannelChecks = []check[*backchannelResponse]{
 
 // Obtain implements [Grant].
 func (g CIBA) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
+	return g.obtain(ctx, c, cibaTables{cibaSupportChecks, fapiCIBAChecks, cibaIDTokenChecks})
+}
+
+func (g CIBA) obtain(ctx context.Context, c *Client, rows cibaTables) (*Tokens, error) {
 	scope := g.Scope
 	if !slices.Contains(scope, "openid") {
 		scope = slices.Concat([]string{"openid"}, scope)
@@ -93,6 +108,10 @@ func (g CIBA) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 	}
 	s, err := c.current(ctx)
 	if err != nil {
+		return nil, err
+	}
+	asks := &backchannelRequest{c: c, meta: s.meta, grant: g}
+	if err := judge(ctx, c, rows.support, asks); err != nil {
 		return nil, err
 	}
 	p := &poll{document: "backchannel authentication", spec: "CIBA §7.3"}
@@ -110,6 +129,12 @@ func (g CIBA) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 			return nil, err
 		}
 		form = url.Values{"request": {object}}
+		asks.read(object)
+	}
+	if g.FAPI {
+		if err := judge(ctx, c, rows.fapi, asks); err != nil {
+			return nil, err
+		}
 	}
 	d, err := c.beginBackchannel(ctx, s, form)
 	if err != nil {
@@ -123,7 +148,7 @@ func (g CIBA) Obtain(ctx context.Context, c *Client) (*Tokens, error) {
 	}
 	p.expires = c.wallClock().Add(lifetime)
 	p.form = url.Values{"grant_type": {cibaGrant}, "auth_req_id": {d.idText}}
-	p.expect = expectation{idToken: idTokenRequired, recent: true, shown: g.IDTokenHint}
+	p.expect = expectation{idToken: idTokenRequired, recent: true, shown: g.IDTokenHint, more: rows.idToken, authReqID: d.idText}
 	if p.expect.key, err = c.newKey(); err != nil {
 		return nil, err
 	}
@@ -158,6 +183,13 @@ func (g CIBA) form(c *Client, scope []string) (url.Values, error) {
 	set("acr_values", strings.Join(g.ACRValues, " "))
 	if g.RequestedTime > 0 {
 		set("requested_expiry", strconv.FormatInt(int64(g.RequestedTime/time.Second), 10))
+	}
+	if len(g.RequestContext) > 0 {
+		b, err := appendMembers(nil, g.RequestContext)
+		if err != nil {
+			return nil, fmt.Errorf("openid: CIBA: RequestContext: %w", err)
+		}
+		form.Set("request_context", string(b))
 	}
 	if err := addExtra(form, g.Extra); err != nil {
 		return nil, err

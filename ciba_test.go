@@ -159,6 +159,8 @@ var backchannelLies = []struct{ name, member, value, check string }{
 	{"auth_req_id empty", "auth_req_id", `""`, "auth_req_id"},
 	{"auth_req_id a number", "auth_req_id", `7`, "auth_req_id"},
 	{"auth_req_id with a line break", "auth_req_id", `"a\nb"`, "auth_req_id"},
+	{"auth_req_id with characters that get lost on the way", "auth_req_id", `"a+b/c="`, "auth_req_id"},
+	{"auth_req_id with a space", "auth_req_id", `"a b"`, "auth_req_id"},
 	{"expires_in missing", "expires_in", "", "expires_in"},
 	{"expires_in null", "expires_in", "null", "expires_in"},
 	{"expires_in 0", "expires_in", "0", "expires_in"},
@@ -221,6 +223,9 @@ func TestPing(t *testing.T) {
 		}()
 		synctest.Wait()
 		due := p.Pings()[0]
+		if made, err := base64.RawURLEncoding.DecodeString(due.Token); err != nil || len(made) < 16 || len(due.Token) > 1024 {
+			t.Errorf("a notification token of %d bytes, %d characters: %v", len(made), len(due.Token), err)
+		}
 		body := `{"auth_req_id":"` + due.AuthReqID + `"}`
 		for _, l := range []struct {
 			name, authorization, body string
@@ -235,6 +240,8 @@ func TestPing(t *testing.T) {
 			{"two requests", "Bearer " + due.Token, `{"auth_req_id":"other","auth_req_id":"` + due.AuthReqID + `"}`, 400},
 			{"a number", "Bearer " + due.Token, `{"auth_req_id":1}`, 400},
 			{"a form", "Bearer " + due.Token, "auth_req_id=" + due.AuthReqID, 400},
+			{"tokens instead of a ping", "Bearer " + due.Token, `{"auth_req_id":"` + due.AuthReqID + `","access_token":"a","id_token":"b","token_type":"Bearer"}`, 400},
+			{"an error instead of a ping", "Bearer " + due.Token, `{"auth_req_id":"` + due.AuthReqID + `","error":"access_denied"}`, 400},
 			{"20 KB", "Bearer " + due.Token, strings.Repeat(" ", 20<<10) + body, 400},
 		} {
 			if got := notify(endpoint, l.authorization, l.body); got != l.want {

@@ -88,6 +88,7 @@ func TestPolling(t *testing.T) {
 		{"pending", []http.HandlerFunc{pending()}, []int{5, 5}},
 		{"slow_down, for good", []http.HandlerFunc{hostile.Error(400, "slow_down", ""), pending()}, []int{5, 10, 10}},
 		{"slow_down twice", []http.HandlerFunc{hostile.Error(400, "slow_down", ""), hostile.Error(400, "slow_down", "")}, []int{5, 10, 15}},
+		{"slow_down, ever more", slices.Repeat([]http.HandlerFunc{hostile.Error(400, "slow_down", "")}, 4), []int{5, 10, 15, 20, 25}},
 		{"Retry-After in seconds", []http.HandlerFunc{pending("Retry-After", "12"), pending()}, []int{5, 12, 5}},
 		{"Retry-After as a date", []http.HandlerFunc{date}, []int{5, 33}},
 		{"Retry-After shorter than the interval", []http.HandlerFunc{pending("Retry-After", "1")}, []int{5, 5}},

@@ -69,6 +69,32 @@ func ExampleCIBA() {
 	// Output: alice-sub
 }
 
+// A bank's terms (FAPI-CIBA): the request is signed, the tokens are bound to a key. What the profile does not allow is not sent.
+func ExampleCIBA_fapi() {
+	ctx, op := start()
+	defer op.stop()
+	op.Decision.Interval = 1 // second, so that nobody waits long here
+	key := newKey()
+	client := op.client(func(cfg *openid.Config) {
+		cfg.Auth, cfg.DPoP = openid.PrivateKeyJWT(key, "k1"), openid.DPoPKey(key)
+		cfg.RequestObject = &openid.RequestObject{Key: key, KeyID: "k1"}
+	})
+
+	payment := openid.CIBA{LoginHint: "alice@op.example", FAPI: true}
+	_, err := client.Tokens(ctx, payment)
+	fmt.Println(err)
+
+	payment.BindingMessage = "W4SCT" // shown on the till and on the telephone
+	tokens, err := client.Tokens(ctx, payment)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tokens.Type, tokens.IDToken.Subject())
+	// Output:
+	// openid: backchannel authentication request: authorization context: expected a BindingMessage, AuthorizationDetails, or an Extra that says what the user decides about, got 0 bytes, 0 details and 0 of Extra (FAPI-CIBA §5.2.3)
+	// DPoP alice-sub
+}
+
 // An API that calls the next one for its user: a token for that API alone, and with fewer rights.
 func ExampleTokenExchange() {
 	ctx, op := start()

@@ -11,7 +11,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/openid-client/openid/internal/hostile"
@@ -312,63 +314,136 @@ func TestFAPIErrorResponse(t *testing.T) {
 	}
 }
 
-// TestFAPICIBA: the suite's plan for clients that wait, with signed requests and bound tokens.
+// TestFAPICIBA: the suite's plan for clients that wait, in both modes and with both ways to authenticate, all of it with [CIBA].FAPI: signed
+// requests and bound tokens.
 func TestFAPICIBA(t *testing.T) {
-	key := newKey(t)
+	key, certificate := newKey(t), newCertificate(t, "the client")
 	list := []fapiModule{
 		{name: "test"},
 		{name: "no-scope-in-token-endpoint-response", script: func(p *hostile.Provider) { p.TokenResponse = responseMember("scope", "") }},
 		{name: "iat-is-week-in-past", script: inBack(weekOld), check: "age"},
 		{name: "invalid-missing-authreqid", script: func(p *hostile.Provider) { p.Decision.Backchannel = responseMember("auth_req_id", "") }, check: "auth_req_id"},
 		{name: "invalid-missing-expiresin", script: func(p *hostile.Provider) { p.Decision.Backchannel = responseMember("expires_in", "") }, check: "expires_in"},
-		{name: "respects-interval", script: func(p *hostile.Provider) { p.Decision.Interval = 31 }},
-		{name: "slow-down", script: func(p *hostile.Provider) { p.Decision.Answers = []string{"authorization_pending", "slow_down", ""} }},
 	}
 	for _, m := range idTokenModules(t, "", inBack) {
 		if !strings.Contains(m.name, "nonce") && !strings.HasPrefix(m.name, "token-endpoint") { // CIBA has no nonce
 			list = append(list, m)
 		}
 	}
-	for _, m := range list {
-		t.Run("fapi-ciba-id1-client-"+m.name, func(t *testing.T) {
-			tune := []func(*Config){func(cfg *Config) {
-				cfg.Auth, cfg.RequestObject, cfg.DPoP = PrivateKeyJWT(key, "k1"), &RequestObject{Key: key, KeyID: "k1"}, DPoPKey(key)
-			}}
-			if m.tune != nil {
-				tune = append(tune, m.tune)
+	polls := []fapiModule{
+		{name: "respects-interval", script: func(p *hostile.Provider) { p.Decision.Interval = 31 }},
+		{name: "slow-down", script: func(p *hostile.Provider) { p.Decision.Answers = []string{"authorization_pending", "slow_down", ""} }},
+	}
+	waits := map[string][]int{"respects-interval": {31}, "slow-down": {5, 5, 10}}
+	for auth, tune := range map[string]func(*Config){
+		"private_key_jwt": func(cfg *Config) { cfg.Auth, cfg.DPoP = PrivateKeyJWT(key, "k1"), DPoPKey(key) },
+		"mtls":            func(cfg *Config) { cfg.Auth, cfg.Certificate = TLSClientAuth(), certificate },
+	} {
+		for _, mode := range []string{"poll", "ping"} {
+			modules := list
+			if mode == "poll" {
+				modules = append(slices.Clone(list), polls...)
 			}
-			inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
-				if m.script != nil {
-					m.script(p)
-				}
-				tokens, err := c.Tokens(t.Context(), CIBA{LoginHint: "alice", Scope: []string{"openid", "accounts"}})
-				if got := refusedBy(err); got != m.check || m.check == "" && err != nil {
-					t.Fatalf("refused by %q (%v), want %q", got, err, m.check)
-				}
-				suiteIsContent(t, p, c)
-				if err != nil {
-					if n := p.Count("resource"); n != 0 || tokens != nil {
-						t.Errorf("%d requests with a token after a refusal, and %v", n, tokens)
+			for _, m := range modules {
+				t.Run(auth+"/"+mode+"/fapi-ciba-id1-client-"+m.name, func(t *testing.T) {
+					tunes := []func(*Config){tune, func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, KeyID: "k1"} }}
+					if m.tune != nil {
+						tunes = append(tunes, m.tune)
 					}
-					return
-				}
-				r, _ := http.NewRequestWithContext(t.Context(), "GET", p.URL("resource"), nil)
-				res, err := c.Do(r, tokens)
-				if err != nil || res.StatusCode != 200 {
-					t.Fatalf("the accounts endpoint: %v, %v", res, err)
-				}
-				res.Body.Close()
-			}, tune...)
-		})
+					inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+						p.Aliases = true
+						if m.script != nil {
+							m.script(p)
+						}
+						ask, told := waitingFor(p, mode)
+						began := time.Now()
+						tokens, err := c.Tokens(t.Context(), ask)
+						if got := refusedBy(err); got != m.check || m.check == "" && err != nil {
+							t.Fatalf("refused by %q (%v), want %q", got, err, m.check)
+						}
+						suiteIsContent(t, p, c)
+						if want, ok := waits[m.name]; ok && !slices.Equal(pauses(p, began), want) {
+							t.Errorf("asked after %v s, want %v", pauses(p, began), want)
+						}
+						if p.Count("backchannel_authentication") > 0 && auth == "mtls" && p.Requests("backchannel_authentication")[0].Certificate == "" {
+							t.Error("the request came without the certificate")
+						}
+						if err != nil {
+							if n := p.Count("resource"); n != 0 || tokens != nil {
+								t.Errorf("%d requests with a token after a refusal, and %v", n, tokens)
+							}
+							return
+						}
+						synctest.Wait() // the notification may still be on its way back
+						if mode == "ping" && (told.Load() != http.StatusNoContent || p.Count("token") != 1) {
+							t.Errorf("the notification was answered with %d, the token endpoint asked %d times", told.Load(), p.Count("token"))
+						}
+						r, _ := http.NewRequestWithContext(t.Context(), "GET", p.URL("resource"), nil)
+						res, err := c.Do(r, tokens)
+						if err != nil || res.StatusCode != 200 {
+							t.Fatalf("the accounts endpoint: %v, %v", res, err)
+						}
+						res.Body.Close()
+					}, tunes...)
+				})
+			}
+			for name, code := range map[string]Code{"invalid-request": ErrInvalidRequest, "invalid-access-denied": ErrAccessDenied, "invalid-expired-token": ErrExpiredToken} {
+				t.Run(auth+"/"+mode+"/fapi-ciba-id1-client-"+name, func(t *testing.T) {
+					inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+						want := 3
+						p.Decision.Answers = []string{"authorization_pending", "authorization_pending", string(code)}
+						if mode == "ping" {
+							want, p.Decision.Answers = 1, p.Decision.Answers[2:]
+						}
+						ask, _ := waitingFor(p, mode)
+						if _, err := c.Tokens(t.Context(), ask); !errors.Is(err, code) || p.Count("token") != want {
+							t.Errorf("after %d questions: %v", p.Count("token"), err)
+						}
+					}, tune, func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, KeyID: "k1"} })
+				})
+			}
+			for name, code := range map[string]Code{"invalid-unknown-user-id": ErrUnknownUserID, "invalid-expired-login-hint-token": ErrExpiredLoginHintToken,
+				"invalid-missing-user-code": ErrMissingUserCode, "invalid-binding-message": ErrInvalidBindingMessage} {
+				t.Run(auth+"/"+mode+"/fapi-ciba-id1-client-"+name, func(t *testing.T) {
+					inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+						p.Serve("backchannel_authentication", hostile.Error(400, string(code), ""))
+						ask, _ := waitingFor(p, mode)
+						if _, err := c.Tokens(t.Context(), ask); !errors.Is(err, code) || p.Count("token") != 0 {
+							t.Errorf("after %d questions: %v", p.Count("token"), err)
+						}
+					}, tune, func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key, KeyID: "k1"} })
+				})
+			}
+		}
 	}
-	for name, code := range map[string]Code{"invalid-request": ErrInvalidRequest, "invalid-access-denied": ErrAccessDenied, "invalid-expired-token": ErrExpiredToken} {
-		t.Run("fapi-ciba-id1-client-"+name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
-				p.Decision.Answers = []string{"authorization_pending", "authorization_pending", string(code)}
-				if _, err := c.Tokens(t.Context(), CIBA{LoginHint: "alice"}); !errors.Is(err, code) || p.Count("token") != 3 {
-					t.Errorf("after %d questions: %v", p.Count("token"), err)
-				}
-			})
-		})
+}
+
+// waitingFor is the suite's request, and what its notification is answered with.
+func waitingFor(p *hostile.Provider, mode string) (CIBA, *atomic.Int32) {
+	ask, told := CIBA{LoginHint: "alice", Scope: []string{"openid", "accounts"}, BindingMessage: "W4SCT", FAPI: true}, new(atomic.Int32)
+	if mode == "ping" {
+		ask.Ping = new(PingEndpoint)
+		p.Decision.Notify = func(due hostile.Ping) {
+			told.Store(int32(notify(ask.Ping, "Bearer "+due.Token, `{"auth_req_id":"`+due.AuthReqID+`"}`)))
+		}
 	}
+	return ask, told
+}
+
+// TestFAPICIBAPingWithInvalidBearerToken: fapi-ciba-id1-client-ping-with-invalid-bearer-token.
+func TestFAPICIBAPingWithInvalidBearerToken(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+		pings := new(PingEndpoint)
+		var wrong atomic.Int32
+		p.Decision.Notify = func(due hostile.Ping) {
+			wrong.Store(int32(notify(pings, "Bearer "+due.Token+"1", `{"auth_req_id":"`+due.AuthReqID+`"}`)))
+		}
+		began := time.Now()
+		if _, err := c.Tokens(t.Context(), CIBA{LoginHint: "alice", Ping: pings}); err != nil || wrong.Load() != http.StatusUnauthorized {
+			t.Errorf("answered with %d; %v", wrong.Load(), err)
+		}
+		if got := pauses(p, began); !slices.Equal(got, []int{30}) {
+			t.Errorf("asked after %v s: the notification was believed", got)
+		}
+	})
 }

@@ -152,6 +152,9 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 			return nil, err
 		}
 	}
+	if err := judge(ctx, c, e.more, j); err != nil {
+		return nil, err
+	}
 	j.keepHeader()
 	t := newIDToken(j.raw, j.payload, j.issuer.issuer, j.subject, &j.claims)
 	t.content().login.nonce = e.nonce // the one that came is the same

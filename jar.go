@@ -206,7 +206,7 @@ func (o *requestSigner) sign(ctx context.Context, c *Client, params url.Values) 
 }
 
 // jsonParameters are no strings in a request object.
-var jsonParameters = []string{"authorization_details", "claims", "max_age", "requested_expiry"}
+var jsonParameters = []string{"authorization_details", "claims", "max_age", "request_context", "requested_expiry"}
 
 // claims writes the parameters as claims: as strings, except for those whose specification gives them another kind in a request
 // object (OpenID Connect Core 1.0 section 6.1, RFC 9396 section 3, RFC 8707 section 2).

@@ -66,6 +66,9 @@ type expectation struct {
 	spent       Secret          // the refresh token that was sent
 	confirm     func() error    // asked right before the request leaves; nil: nobody asks
 	issued      func(Secret)    // hears of a refresh token that came with an ID Token, before that is verified; nil: nobody does
+	more        []check[*jwt]   // further rows for an ID Token, of the grant at hand
+	authReqID   string          // of a backchannel authentication
+	refresh     string          // the refresh token that came along
 	claims      *claimReference // where sourced claims are expected: what was said of them
 }
 

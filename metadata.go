@@ -44,9 +44,11 @@ type ServerMetadata struct {
 	DPoPSigningAlgValuesSupported             []string // RFC 9449 section 5.1
 	AuthorizationDetailsTypesSupported        []string // RFC 9396 section 10
 	PromptValuesSupported                     []string
-	AuthorizationResponseIssParameter         bool // authorization_response_iss_parameter_supported, RFC 9207 section 3
-	RequirePushedAuthorizationRequests        bool // RFC 9126 section 5
-	RequireSignedRequestObject                bool // RFC 9101 section 10.5
+	BackchannelTokenDeliveryModesSupported    []string // CIBA section 4, like the next one
+	BackchannelRequestSigningAlgSupported     []string // backchannel_authentication_request_signing_alg_values_supported
+	AuthorizationResponseIssParameter         bool     // authorization_response_iss_parameter_supported, RFC 9207 section 3
+	RequirePushedAuthorizationRequests        bool     // RFC 9126 section 5
+	RequireSignedRequestObject                bool     // RFC 9101 section 10.5
 	RequestParameterSupported                 bool
 	ClaimsParameterSupported                  bool
 	BackchannelLogoutSupported                bool
@@ -141,6 +143,8 @@ func (m *ServerMetadata) members() []member {
 		{"dpop_signing_alg_values_supported", &m.DPoPSigningAlgValuesSupported},
 		{"authorization_details_types_supported", &m.AuthorizationDetailsTypesSupported},
 		{"prompt_values_supported", &m.PromptValuesSupported},
+		{"backchannel_token_delivery_modes_supported", &m.BackchannelTokenDeliveryModesSupported},
+		{"backchannel_authentication_request_signing_alg_values_supported", &m.BackchannelRequestSigningAlgSupported},
 		{"authorization_response_iss_parameter_supported", &m.AuthorizationResponseIssParameter},
 		{"require_pushed_authorization_requests", &m.RequirePushedAuthorizationRequests},
 		{"require_signed_request_object", &m.RequireSignedRequestObject},

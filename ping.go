@@ -15,8 +15,9 @@ const maxPing = 16 << 10
 
 // A PingEndpoint is the client notification endpoint of CIBA section 10.2, for [CIBA].Ping: an [http.Handler] to serve at the https
 // address that the client is registered with. It believes a notification only under the bearer token that was made for this one request, and then
-// lets the waiting [CIBA] ask for its tokens. A ping that reaches another process is no loss: the client asks every 30 seconds as well. The
-// zero value is ready; do not copy it after its first use.
+// lets the waiting [CIBA] ask for its tokens. A ping that reaches another process is no loss: the client asks every 30 seconds as well. Tokens
+// that are pushed here (section 10.3) are refused: they come from the token endpoint alone (FAPI-CIBA section 5.2.2). The zero value is ready;
+// do not copy it after its first use.
 type PingEndpoint struct {
 	mu      sync.Mutex
 	pending map[[sha256.Size]byte]*pendingPing // by the hash of the token: looking one up tells nothing about it
@@ -33,6 +34,7 @@ type pendingPing struct {
 }
 
 func (e *PingEndpoint) expect() *pendingPing {
+	// 256 bits; CIBA section 7.1 wants 128 at least, and 1024 characters at most.
 	p := &pendingPing{token: random(), arrived: make(chan struct{}, 1)}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -100,13 +102,21 @@ func (e *PingEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPing))
 	var id string
+	pushed := false
 	if err == nil {
 		err = strict.Object(body, func(name []byte, v strict.Value) error {
-			if string(name) == "auth_req_id" {
+			switch string(name) {
+			case "auth_req_id":
 				id, _ = v.Text()
+			case "access_token", "error", "id_token", "refresh_token":
+				pushed = true
 			}
 			return nil
 		})
+	}
+	if err == nil && pushed {
+		http.Error(w, "this client is told that there is an answer, not which: register it for the ping mode, not for push (CIBA §10.2)", http.StatusBadRequest)
+		return
 	}
 	if err != nil || id == "" || !p.hear(id) {
 		http.Error(w, "expected the auth_req_id of the request that the token was made for, in a JSON object (CIBA §10.2)", http.StatusBadRequest)

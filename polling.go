@@ -15,7 +15,7 @@ import (
 const (
 	defaultInterval = 5 * time.Second // RFC 8628 section 3.2, CIBA section 7.3
 	maxInterval     = 10 * time.Minute
-	slowDown        = 5 * time.Second // RFC 8628 section 3.5
+	slowDown        = 5 * time.Second // RFC 8628 section 3.5, CIBA section 11
 	// maxBackoff bounds the pauses while the server cannot be reached.
 	maxBackoff = time.Minute
 	// A pause is slept in pieces, since a timer stands still while the machine sleeps and the user's time does not.
@@ -57,7 +57,7 @@ func (p *poll) wait(ctx context.Context, c *Client) (*Tokens, error) {
 		case errors.Is(err, ErrAuthorizationPending):
 			p.trouble, pause = nil, p.interval
 		case errors.Is(err, ErrSlowDown):
-			p.interval = min(p.interval+slowDown, maxInterval)
+			p.interval += slowDown // for good, and by all of it: expires_in is the bound
 			p.trouble, pause = nil, p.interval
 		case isTransient(err):
 			// RFC 8628 section 3.5: ask less often when the network or the server has trouble.

@@ -334,7 +334,7 @@ func (c *Client) takeTokens(ctx context.Context, s *server, d *tokenResponse, be
 	}
 	raw, _ := d.idToken.Text()
 	e := d.expect
-	e.accessToken = d.accessToken
+	e.accessToken, e.refresh = d.accessToken, refresh
 	if e.issued != nil {
 		e.issued(t.RefreshToken)
 	}

@@ -21,6 +21,9 @@ type Decision struct {
 	Answers  []string
 	Interval int // seconds; 0: the answer names none
 	Lifetime time.Duration
+	// Notify, when set, is the client's notification endpoint (CIBA §10.2): it hears
+	// of an answer ten seconds after the request.
+	Notify func(Ping)
 	// Device and Backchannel may change the answer that begins it.
 	Device, Backchannel func(m map[string]any)
 }
@@ -107,6 +110,9 @@ func (p *Provider) serveBackchannel(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.pings = append(p.pings, Ping{token, id})
 		p.mu.Unlock()
+		if s.Decision.Notify != nil {
+			time.AfterFunc(10*time.Second, func() { s.Decision.Notify(Ping{token, id}) })
+		}
 	}
 	m := map[string]any{"auth_req_id": id, "expires_in": int(s.Decision.lifetime().Seconds())}
 	if s.Decision.Interval > 0 {

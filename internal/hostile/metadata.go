@@ -21,6 +21,7 @@ func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		"pushed_authorization_request_endpoint":            p.URL("pushed_authorization_request"),
 		"device_authorization_endpoint":                    p.URL("device_authorization"),
 		"backchannel_authentication_endpoint":              p.URL("backchannel_authentication"),
+		"backchannel_token_delivery_modes_supported":       []any{"poll", "ping"},
 		"introspection_endpoint":                           p.URL("introspection"),
 		"revocation_endpoint":                              p.URL("revocation"),
 		"registration_endpoint":                            p.URL("registration"),
