@@ -352,6 +352,7 @@ func (c *Client) callback(ctx context.Context, mode string, values url.Values, w
 		}
 	}
 	t.AppState = d.tx.appState
+	t.SessionState = sessionState(d.values.Get("session_state"))
 	if t.Scope == nil && !t.AccessToken.IsEmpty() {
 		t.Scope = strings.Fields(d.tx.scope) // RFC 6749 section 5.1: absent means as requested
 	}

@@ -138,6 +138,9 @@ func walks() map[string][]walk {
 			add(table, l.name, document, l.check, l.tell)
 		}
 	}
+	for i, l := range frameLies {
+		add("sessionFrame", l.name, "session frame", l.check, func(t *testing.T, drop string) error { return tellFrame(t, i, drop) })
+	}
 	return all
 }
 
@@ -159,6 +162,7 @@ func everyTable() map[string]reflect.Value {
 		"cibaSupport":        reflect.ValueOf(cibaSupportChecks),
 		"fapiCIBA":           reflect.ValueOf(fapiCIBAChecks),
 		"cibaIDToken":        reflect.ValueOf(cibaIDTokenChecks),
+		"sessionFrame":       reflect.ValueOf(sessionFrameChecks),
 	}
 	tables := reflect.ValueOf(allTables)
 	for i := range tables.NumField() {

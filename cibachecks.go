@@ -63,11 +63,16 @@ func (d *backchannelRequest) mode() string {
 	return "poll"
 }
 
-func (d *backchannelRequest) algorithm() string {
+func (d *backchannelRequest) algorithms() []string {
 	if d.c.requests == nil {
-		return ""
+		return nil
 	}
-	return d.c.requests.algorithm()
+	return d.c.requests.algorithms()
+}
+
+// signsOnlyBy: each key that may sign the request does so under one of algs.
+func (d *backchannelRequest) signsOnlyBy(algs ...string) bool {
+	return !slices.ContainsFunc(d.algorithms(), func(alg string) bool { return !slices.Contains(algs, alg) })
 }
 
 // cibaSupportChecks hold what is about to be asked against the server's metadata, as far as that says anything.
@@ -83,10 +88,10 @@ var cibaSupportChecks = []check[*backchannelRequest]{
 	{"backchannel_authentication_request_signing_alg_values_supported", "CIBA §4, §7.1.1",
 		func(_ context.Context, d *backchannelRequest) bool {
 			algs := d.meta.BackchannelRequestSigningAlgSupported
-			return len(algs) == 0 || d.algorithm() == "" || slices.Contains(algs, d.algorithm())
+			return len(algs) == 0 || d.signsOnlyBy(algs...)
 		},
 		func(d *backchannelRequest) (string, string) {
-			return or(d.algorithm(), "nothing") + ", the algorithm of Config.RequestObject", listed(d.meta.BackchannelRequestSigningAlgSupported)
+			return listed(d.algorithms()) + ", by Config.RequestObject", listed(d.meta.BackchannelRequestSigningAlgSupported)
 		}},
 }
 
@@ -105,10 +110,10 @@ var fapiCIBAChecks = []check[*backchannelRequest]{
 		}},
 	{"alg", "FAPI-CIBA §7.6, FAPI 1.0 Advanced §8.6",
 		func(_ context.Context, d *backchannelRequest) bool {
-			return slices.Contains([]string{"PS256", "ES256"}, d.algorithm())
+			return len(d.algorithms()) > 0 && d.signsOnlyBy("PS256", "ES256")
 		},
 		func(d *backchannelRequest) (string, string) {
-			return "PS256 or ES256", or(d.algorithm(), "nothing")
+			return "PS256 or ES256", listed(d.algorithms())
 		}},
 	{"jti", "CIBA §7.1.1",
 		func(_ context.Context, d *backchannelRequest) bool {

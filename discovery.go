@@ -44,6 +44,7 @@ const (
 	tokenEndpoint
 	userInfoEndpoint
 	endSessionEndpoint
+	checkSessionIframe
 	jwksEndpoint
 	parEndpoint
 	deviceEndpoint
@@ -64,6 +65,7 @@ var usedEndpoints = [...]struct {
 	tokenEndpoint:         {"token", "token_endpoint", true, func(m *ServerMetadata) string { return m.TokenEndpoint }},
 	userInfoEndpoint:      {"userinfo", "userinfo_endpoint", true, func(m *ServerMetadata) string { return m.UserInfoEndpoint }},
 	endSessionEndpoint:    {"end_session", "end_session_endpoint", false, func(m *ServerMetadata) string { return m.EndSessionEndpoint }},
+	checkSessionIframe:    {"check session", "check_session_iframe", false, func(m *ServerMetadata) string { return m.CheckSessionIframe }},
 	jwksEndpoint:          {"jwks", "jwks_uri", false, func(m *ServerMetadata) string { return m.JWKSURI }},
 	parEndpoint: {"pushed authorization request", "pushed_authorization_request_endpoint", true,
 		func(m *ServerMetadata) string { return m.PushedAuthorizationRequestEndpoint }},

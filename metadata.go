@@ -24,6 +24,7 @@ type ServerMetadata struct {
 	RevocationEndpoint                        string
 	IntrospectionEndpoint                     string
 	EndSessionEndpoint                        string
+	CheckSessionIframe                        string // OpenID Connect Session Management 1.0 section 3.3
 	DeviceAuthorizationEndpoint               string
 	PushedAuthorizationRequestEndpoint        string
 	BackchannelAuthenticationEndpoint         string
@@ -123,6 +124,7 @@ func (m *ServerMetadata) members() []member {
 		{"revocation_endpoint", &m.RevocationEndpoint},
 		{"introspection_endpoint", &m.IntrospectionEndpoint},
 		{"end_session_endpoint", &m.EndSessionEndpoint},
+		{"check_session_iframe", &m.CheckSessionIframe},
 		{"device_authorization_endpoint", &m.DeviceAuthorizationEndpoint},
 		{"pushed_authorization_request_endpoint", &m.PushedAuthorizationRequestEndpoint},
 		{"backchannel_authentication_endpoint", &m.BackchannelAuthenticationEndpoint},

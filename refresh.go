@@ -110,5 +110,5 @@ func (g RefreshToken) carryOver(t *Tokens, token Secret) {
 	if t.IDToken == nil {
 		t.IDToken, t.issuer = g.Previous.IDToken, cmp.Or(g.Previous.issuer, t.issuer)
 	}
-	t.AppState = g.Previous.AppState
+	t.AppState, t.SessionState = g.Previous.AppState, g.Previous.SessionState
 }

@@ -24,6 +24,9 @@ type Tokens struct {
 	// AuthorizationDetails are what was granted beside the scope (RFC 9396 section 7), which may be less or more precise than asked.
 	AuthorizationDetails []AuthorizationDetail
 	AppState             string // [AuthorizationRequest].AppState; a refresh carries it over
+	// SessionState is what the login is known by at a server that has a [SessionFrame] tell of its end (OpenID Connect Session Management
+	// 1.0 section 2); empty where it said nothing of use. A refresh carries it over.
+	SessionState string
 
 	issuer string                            // where they come from, and the only place they may go
 	bound  func() string                     // the record of the DPoP key the tokens are bound to; nil: none
@@ -90,7 +93,7 @@ func (t Tokens) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 // them, use MarshalBinary.
 func (t Tokens) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-const tokensVersion = 3
+const tokensVersion = 4
 
 // MarshalBinary encodes the tokens with their secrets and the DPoP key that was made for them, for a store that keeps them safe: whoever can read the result can use the
 // tokens, and whoever can change it can change who is logged in.
@@ -113,7 +116,7 @@ func (t *Tokens) MarshalBinary() ([]byte, error) {
 		details = string(appendDetails(nil, t.AuthorizationDetails))
 	}
 	b := encodeRecord(tokensVersion, t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Type, strings.Join(t.Scope, " "), expiry, t.AppState,
-		rawID, payload, issuer, nonce, authTime, t.keyRecord(), details, t.IssuedType)
+		rawID, payload, issuer, nonce, authTime, t.keyRecord(), details, t.IssuedType, t.SessionState)
 	var names []string
 	if t.extra != nil {
 		names = slices.Sorted(maps.Keys(t.extra()))
@@ -128,12 +131,12 @@ func (t *Tokens) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary decodes what MarshalBinary made. The ID Token in it counts as verified, as it was then: keep the bytes where only this
 // application writes.
 func (t *Tokens) UnmarshalBinary(b []byte) error {
-	var access, refresh, kind, scope, expiry, appState, rawID, payload, issuer, nonce, authTime, key, details, issued, count string
-	head := []*string{&access, &refresh, &kind, &scope, &expiry, &appState, &rawID, &payload, &issuer, &nonce, &authTime, &key, &details, &issued, &count}
+	var access, refresh, kind, scope, expiry, appState, rawID, payload, issuer, nonce, authTime, key, details, issued, sessionState, count string
+	head := []*string{&access, &refresh, &kind, &scope, &expiry, &appState, &rawID, &payload, &issuer, &nonce, &authTime, &key, &details, &issued, &sessionState, &count}
 	if err := decodeRecord(b, tokensVersion, head...); err != nil {
 		return err
 	}
-	u := Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: kind, IssuedType: issued, Scope: strings.Fields(scope), AppState: appState, issuer: issuer}
+	u := Tokens{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Type: kind, IssuedType: issued, Scope: strings.Fields(scope), AppState: appState, SessionState: sessionState, issuer: issuer}
 	u.bind(key)
 	if details != "" {
 		var err error
