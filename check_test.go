@@ -141,6 +141,10 @@ func walks() map[string][]walk {
 	for i, l := range frameLies {
 		add("sessionFrame", l.name, "session frame", l.check, func(t *testing.T, drop string) error { return tellFrame(t, i, drop) })
 	}
+	for i, l := range initiationLies {
+		add("initiation", l.name, "login initiation", l.check, func(t *testing.T, drop string) error { return tellInitiation(t, i, drop) })
+	}
+	add("initiation", "a PUT", "login initiation", "request", tellInitiationRequest)
 	return all
 }
 
@@ -162,6 +166,7 @@ func everyTable() map[string]reflect.Value {
 		"cibaSupport":        reflect.ValueOf(cibaSupportChecks),
 		"fapiCIBA":           reflect.ValueOf(fapiCIBAChecks),
 		"cibaIDToken":        reflect.ValueOf(cibaIDTokenChecks),
+		"initiation":         reflect.ValueOf(initiationChecks),
 		"sessionFrame":       reflect.ValueOf(sessionFrameChecks),
 	}
 	tables := reflect.ValueOf(allTables)
