@@ -129,7 +129,7 @@ func TestSessionFrame(t *testing.T) {
 	if got := w.Header().Get("Content-Security-Policy"); got != want || w.Header().Get("X-Frame-Options") != "" {
 		t.Errorf("the policy is %s, want %s", got, want)
 	}
-	message := html.UnescapeString(regexp.MustCompile(`data-message="([^"]*)"`).FindStringSubmatch(w.Body.String())[1])
+	message := dataOf(w.Body.String(), "message")
 	if message != p.ClientID+" hash.salt" || !strings.Contains(w.Body.String(), `src="https://OP.example:443/check?a=1&amp;b=2"`) {
 		t.Errorf("the page: %s", w.Body)
 	}
@@ -230,4 +230,21 @@ func inChromium(t *testing.T, address string) string {
 		t.Fatalf("%v: %s", err, complaints.String())
 	}
 	return string(page)
+}
+
+// dataOf is what an attribute of the page's script says.
+func dataOf(page, name string) string {
+	m := regexp.MustCompile(`data-` + name + `="([^"]*)"`).FindStringSubmatch(page)
+	if m == nil {
+		return ""
+	}
+	return html.UnescapeString(m[1])
+}
+
+func originOfURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return browserOrigin(u)
 }

@@ -72,12 +72,13 @@ func sessionState(clientID, origin, browserState, salt string) string {
 // SameSession is what the provider's iframe does with a message: it computes
 // session_state anew and says "unchanged", "changed" or "error".
 func SameSession(message, origin, browserState string) string {
-	clientID, state, ok := strings.Cut(message, " ")
+	space := strings.LastIndexByte(message, ' ') // a client_id may have others
+	state := message[space+1:]
 	_, salt, salted := strings.Cut(state, ".")
-	if !ok || !salted || strings.Contains(state, " ") {
+	if space < 0 || !salted {
 		return "error"
 	}
-	if sessionState(clientID, origin, browserState, salt) != state {
+	if sessionState(message[:space], origin, browserState, salt) != state {
 		return "changed"
 	}
 	return "unchanged"
@@ -94,11 +95,12 @@ const checkSession = `<!doctype html><title>OP iframe</title><script data-state=
 const given = document.currentScript.dataset.state;
 addEventListener('message', async (e) => {
   const state = document.cookie.split('; ').find((c) => c.startsWith('op_browser_state='))?.slice(17) ?? given;
-  const [client, said, more] = String(e.data).split(' ');
-  const salt = said?.split('.')[1];
+  const space = String(e.data).lastIndexOf(' ');
+  const said = String(e.data).slice(space + 1);
+  const salt = said.split('.')[1];
   let answer = 'error';
-  if (salt && more === undefined) {
-    const bytes = new TextEncoder().encode([client, e.origin, state, salt].join(' '));
+  if (salt && space >= 0) {
+    const bytes = new TextEncoder().encode([e.data.slice(0, space), e.origin, state, salt].join(' '));
     const sum = [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].map((b) => b.toString(16).padStart(2, '0')).join('');
     answer = sum + '.' + salt === said ? 'unchanged' : 'changed';
   }
