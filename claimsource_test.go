@@ -369,6 +369,7 @@ var claimLies = map[string][]claimLie{
 		{name: "exp a word", jwt: claim("exp", `"never"`), check: "exp"},
 		{name: "not yet good", jwt: func(tok *hostile.Token) { tok.Claims["nbf"] = time.Now().Add(time.Hour).Unix() }, check: "nbf"},
 		{name: "made tomorrow", jwt: func(tok *hostile.Token) { tok.Claims["iat"] = time.Now().Add(24 * time.Hour).Unix() }, check: "iat"},
+		{name: "a logout token without its type", jwt: claim("events", `{"http://schemas.openid.net/event/backchannel-logout":{}}`), check: "events"},
 		{name: "an ID Token of somebody else", jwt: claim("nonce", `"n"`), check: "nonce"},
 		{name: "sub a number", jwt: claim("sub", "1"), check: "sub"},
 		{name: "sub empty", jwt: claim("sub", `""`), check: "sub"},

@@ -280,6 +280,9 @@ var claimJWTChecks = []check[*jwt]{
 		func(j *jwt) (string, string) {
 			return "nothing, or a time not after " + j.clock(), j.date(j.claims.iat)
 		}},
+	{"events", "RFC 8725 §3.12, OpenID Connect Back-Channel Logout 1.0 §4.1",
+		func(_ context.Context, j *jwt) bool { return j.logoutEvent() == nil },
+		func(j *jwt) (string, string) { return "no event of a logout", presence(j.logoutEvent() != nil) }},
 	{"nonce", "RFC 8725 §3.12",
 		// Whoever has an ID Token of some user must not be able to pass it on as claims about another.
 		func(_ context.Context, j *jwt) bool { return j.claims.nonce == nil },
