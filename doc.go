@@ -21,14 +21,18 @@
 // To register a client that no administrator has registered: [Register], then [Registration.Config]; to manage it, [Registration.Read],
 // [Registration.Update] and [Registration.Delete].
 //
-// To verify an ID Token that came on another way: [Client.VerifyIDToken]. To read what others vouch for: [Client.ResolveClaims].
+// To verify an ID Token that came on another way: [Client.VerifyIDToken]. To read what others vouch for: [Client.ResolveClaims]. To protect an
+// API: [Client.VerifyAccessToken].
+//
+// A server with many tenants, such as Entra ID, has {tenantid} in its [Config].Issuer and the tenants that may come in in Tenants; one with
+// several names, such as Google, has IssuerAliases.
 //
 // # What is always done
 //
 // State, nonce and PKCE (S256) are used in every login and never pass through the caller's hands. The signature of every ID Token is
 // verified; so are iss, sub, aud, azp, exp, iat, nbf, nonce, auth_time, at_hash, c_hash and s_hash. Metadata must name the configured
-// issuer byte for byte. Redirects are never followed, a POST is sent once, answers are bounded. What takes one of these checks away starts
-// with Insecure; what a check accepts is widened only by naming it: [Config].TrustedAudiences, IDTokenSigningAlgs, ClockTolerance.
+// issuer byte for byte, and so must everything else that names one. Redirects are never followed, a POST is sent once, answers are bounded. What takes one of these checks away starts
+// with Insecure; what a check accepts is widened only by naming it: [Config].TrustedAudiences, Tenants, IssuerAliases, IDTokenSigningAlgs, ClockTolerance.
 //
 // # Errors
 //

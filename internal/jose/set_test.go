@@ -20,6 +20,16 @@ func rsaJWK(n, e *big.Int) string {
 	return fmt.Sprintf(`{"kty":"RSA","n":"%s","e":"%s"}`, base64.RawURLEncoding.EncodeToString(n.Bytes()), base64.RawURLEncoding.EncodeToString(e.Bytes()))
 }
 
+// TestKeyIssuer: what a key says of its issuer is kept for who asks; most keys say nothing.
+func TestKeyIssuer(t *testing.T) {
+	for more, want := range map[string]string{"": "", `"issuer":"https://op.example/{tenantid}",`: "https://op.example/{tenantid}"} {
+		k, err := ParseKey([]byte(jwkWith("ES256", more)))
+		if err != nil || k.Issuer() != want {
+			t.Errorf("%s: %v, %v", more, k, err)
+		}
+	}
+}
+
 func TestSetSkipsKeysItCannotUse(t *testing.T) {
 	good := jwkWith("ES256", `"kid":"good",`)
 	n := rsaKey().N
@@ -32,6 +42,9 @@ func TestSetSkipsKeysItCannotUse(t *testing.T) {
 		{"kty in small letters", strings.Replace(good, "EC", "ec", 1), `the key type "ec" is not supported`},
 		{"kty is a number", `{"kty":1}`, "kty is not a string"},
 		{"kid is a number", `{"kty":"EC","kid":1}`, "kid is not a string"},
+		{"issuer is a number", jwkWith("ES256", `"issuer":1,`), "issuer is no name"},
+		{"issuer is null", jwkWith("ES256", `"issuer":null,`), "issuer is no name"},
+		{"issuer is empty", jwkWith("ES256", `"issuer":"",`), "issuer is no name"},
 		{"a kid of 257 bytes", jwkWith("ES256", `"kid":"`+strings.Repeat("k", 257)+`",`), "kid has more than 256 bytes"},
 		{"a member twice", jwkWith("ES256", `"kty":"EC",`), `JSON repeats the member "kty"`},
 		{"a member twice, deep inside", jwkWith("ES256", `"ext":{"a":1,"a":2},`), `JSON repeats the member "a"`},
