@@ -20,7 +20,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write api.txt instead of comparing with it")
+var update = flag.Bool("update", false, "write api.txt and the tables of docs/profiles.md instead of comparing with them")
 
 // TestAPI compares the exported surface of the root module's public packages with api.txt, so that every change of it
 // shows in review. The files of all systems count together.

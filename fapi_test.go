@@ -181,10 +181,9 @@ func TestFAPI(t *testing.T) {
 	certificate := newCertificate(t, "the client")
 	mtls := func(cfg *Config) { cfg.Auth, cfg.Certificate = TLSClientAuth(), certificate }
 	fapi1 := func(cfg *Config) {
-		cfg.DetachedSignature, cfg.Certificate, cfg.RequestObject = true, certificate, &RequestObject{Key: key, KeyID: "k1"}
-		cfg.IDTokenSigningAlgs, cfg.ResponseSigningAlgs = []string{"PS256"}, []string{"PS256"}
+		cfg.Profile, cfg.Certificate, cfg.RequestObject = FAPI1Advanced(), certificate, &RequestObject{Key: key, KeyID: "k1"}
 	}
-	fapi2 := func(cfg *Config) { cfg.PushAuthorizationRequests, cfg.DPoP = true, DPoPKey(key) }
+	fapi2 := func(cfg *Config) { cfg.Profile, cfg.DPoP = FAPI2Security(), DPoPKey(key) }
 	hosted := func(cfg *Config) { cfg.PushAuthorizationRequests = false }
 	for _, profile := range []struct {
 		name    string
@@ -205,14 +204,14 @@ func TestFAPI(t *testing.T) {
 		{"oidcc mtls-endpoint-aliases", "ES256", AuthorizationRequest{}, []func(*Config){mtls}, [][]fapiModule{happy}},
 		{"fapi1-advanced-final-client-test, private_key_jwt, by value", "PS256", AuthorizationRequest{ResponseType: "code id_token", ResponseMode: "fragment"},
 			[]func(*Config){fapi1, assertion}, [][]fapiModule{happy, idTokenModules(t, "front: ", front), idTokenModules(t, "back: ", inBack), hashModules, detachedModules, stateModules}},
-		{"fapi1-advanced-final-client-test, mtls, pushed, jarm", "PS256", AuthorizationRequest{ResponseMode: "jwt"},
+		{"fapi1-advanced-final-client-test, mtls, pushed, jarm", "PS256", AuthorizationRequest{},
 			[]func(*Config){fapi1, mtls, push}, [][]fapiModule{happy, idTokenModules(t, "", inBack), detachedModules[2:], jarmModules, stateModules}},
 		{"fapi2-security-profile-final-client-test, private_key_jwt, dpop", "PS256", AuthorizationRequest{}, []func(*Config){fapi2, assertion},
 			[][]fapiModule{happy, idTokenModules(t, "", inBack), stateModules, issModules, dpopModules}},
 		{"fapi2-security-profile-final-client-test, mtls, dpop", "ES256", AuthorizationRequest{}, []func(*Config){fapi2, mtls},
 			[][]fapiModule{happy, idTokenModules(t, "", inBack), stateModules, issModules, dpopModules}},
-		{"fapi2-message-signing-final-client-test, jarm", "ES256", AuthorizationRequest{ResponseMode: "jwt"},
-			[]func(*Config){fapi2, assertion, func(cfg *Config) { cfg.RequestObject = &RequestObject{Key: key} }},
+		{"fapi2-message-signing-final-client-test, jarm", "ES256", AuthorizationRequest{},
+			[]func(*Config){fapi2, assertion, func(cfg *Config) { cfg.Profile = FAPI2MessageSigning() }},
 			[][]fapiModule{happy, idTokenModules(t, "", inBack), stateModules, jarmModules, dpopModules}},
 	} {
 		for _, m := range slices.Concat(profile.modules...) {
@@ -220,6 +219,7 @@ func TestFAPI(t *testing.T) {
 				t.Parallel()
 				p := hostile.New(t)
 				p.Alg, p.Aliases = profile.alg, true
+				p.Metadata = func(m map[string]any) { m["tls_client_certificate_bound_access_tokens"] = true }
 				tune := slices.Clone(profile.tune)
 				if m.tune != nil {
 					tune = append(tune, m.tune)

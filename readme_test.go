@@ -1,12 +1,15 @@
 package openid_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/openid-client/openid"
 )
 
 // TestREADME: code in the README is the code of the examples, which compile; commands in it are those that CI runs.
@@ -95,5 +98,41 @@ func namedTestsExist(t *testing.T, page string) {
 		if !all[name[1]] {
 			t.Errorf("%s names %s, and there is no such test", page, name[1])
 		}
+	}
+}
+
+// TestProfilesPage: the tables of docs/profiles.md are what the profiles say of themselves.
+func TestProfilesPage(t *testing.T) {
+	const page, from, to = "docs/profiles.md", "<!-- clauses -->\n", "<!-- /clauses -->\n"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, _ := strings.Cut(string(text), from)
+	got, tail, found := strings.Cut(rest, to)
+	if !found {
+		t.Fatal("the page has no place for the tables")
+	}
+	var want strings.Builder
+	for _, p := range []openid.Profile{openid.FAPI1Advanced(), openid.FAPI2Security(), openid.FAPI2MessageSigning(), openid.OAuth21()} {
+		fmt.Fprintf(&want, "\n## %s\n\n| when | what | clause | named |\n|---|---|---|---|\n", p)
+		list := p.Clauses()
+		for i := 0; i < len(list); i++ {
+			c := list[i]
+			names := []string{"`" + c.Name + "`"}
+			for ; i+1 < len(list) && list[i+1].Text == c.Text && list[i+1].Spec == c.Spec; i++ { // one line for what differs in the name only
+				names = append(names, "`"+list[i+1].Name+"`")
+			}
+			when := map[string]string{"set": "set by `New`", "New": "refused by `New`", "metadata": "refused in the metadata", "request": "refused on the request",
+				"response": "refused on the response"}
+			fmt.Fprintf(&want, "| %s | %s | %s | %s |\n", when[c.When], c.Text, c.Spec, strings.Join(names, ", "))
+		}
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(head+from+want.String()+to+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if got != want.String() {
+		t.Errorf("%s does not say what the profiles do: go test -run TestProfilesPage -update .", page)
 	}
 }
