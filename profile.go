@@ -263,6 +263,14 @@ func (d *profiledConfig) collectKeys() (keys []crypto.PublicKey) {
 	return keys
 }
 
+// assertionAudience is what an assertion names instead of the issuer; empty: none does.
+func (d *profiledConfig) assertionAudience() string {
+	if a, ok := d.Auth.(assertion); ok && a.how.Audience != d.Issuer {
+		return a.how.Audience // the same for all keys of a roll
+	}
+	return ""
+}
+
 // shortest is the size of the shortest RSA or elliptic curve key, in bits; 0 where there is none.
 func (d *profiledConfig) shortest(wantRSA bool) (bits int) {
 	for _, key := range d.keys {
@@ -334,6 +342,8 @@ func (d *profiledConfig) algorithmsOf(field string) (algs []string) {
 		return d.ResponseSigningAlgs
 	case "IntrospectionSigningAlgs":
 		return d.IntrospectionSigningAlgs
+	case "AccessTokenSigningAlgs":
+		return d.AccessTokenSigningAlgs
 	}
 	return nil
 }
@@ -376,6 +386,7 @@ func (p *profile) restrict(c *Client, s *server) {
 	s.userInfoAlgs = p.accepts(c.cfg.UserInfoSigningAlgs, s.meta.UserInfoSigningAlgValuesSupported)
 	s.responseAlgs = p.accepts(c.cfg.ResponseSigningAlgs, s.meta.AuthorizationSigningAlgValuesSupported)
 	s.introspectionAlgs = p.accepts(c.cfg.IntrospectionSigningAlgs, s.meta.IntrospectionSigningAlgValuesSupported)
+	s.accessTokenAlgs = p.accepts(c.cfg.AccessTokenSigningAlgs, s.meta.IDTokenSigningAlgValuesSupported)
 }
 
 // requestedLogin is an authorization request before it is put together, under judgement.

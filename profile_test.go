@@ -142,6 +142,37 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// TestProfileKeysInTurn: keys that replace each other conform as one key does, and each of them has to.
+func TestProfileKeysInTurn(t *testing.T) {
+	p := profiledProvider(t)
+	for algorithm, conforms := range map[string]bool{"PS256": true, "RS256": false, "": false} {
+		keys, err := NewSigningKeys([]SigningKey{{Key: newKey(t), KeyID: "new"}, {Key: rsaKey(), KeyID: "next", Algorithm: algorithm, From: time.Now().Add(time.Hour)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := profiles[2].config(t, p)
+		cfg.Auth = keys.PrivateKeyJWT()
+		c, err := New(cfg)
+		if !conforms {
+			for _, field := range []string{"Auth", "RequestObject"} {
+				if !(Clause{Name: field, Spec: fapi2Signing}).refuses(err) {
+					t.Errorf("%q as %s: %v", algorithm, field, err)
+				}
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}}); err != nil {
+			t.Error(err)
+		}
+		if objects := p.Requests("request object"); len(objects) != 1 {
+			t.Errorf("%d request objects", len(objects))
+		}
+	}
+}
+
 // A profileLie contradicts one clause: in the configuration, in a request or in what the server says. The clause is found by when, check and
 // a part of its text.
 type profileLie struct {
@@ -172,7 +203,7 @@ func (f anotherAuth) Authenticate(ctx context.Context, r *AuthRequest) error { r
 type shortCurve struct{}
 
 func (shortCurve) Public() crypto.PublicKey {
-	return &ecdsa.PublicKey{Curve: &elliptic.CurveParams{Name: "short", BitSize: 160, P: big.NewInt(23)}, X: big.NewInt(1), Y: big.NewInt(2)}
+	return &ecdsa.PublicKey{Curve: &elliptic.CurveParams{Name: "short", BitSize: 160, P: big.NewInt(23)}}
 }
 
 func (shortCurve) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
@@ -183,7 +214,7 @@ func (shortCurve) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 type tinyCurve struct{ shortCurve }
 
 func (tinyCurve) Public() crypto.PublicKey {
-	return &ecdsa.PublicKey{Curve: &elliptic.CurveParams{Name: "tiny", BitSize: 112, P: big.NewInt(23)}, X: big.NewInt(1), Y: big.NewInt(2)}
+	return &ecdsa.PublicKey{Curve: &elliptic.CurveParams{Name: "tiny", BitSize: 112, P: big.NewInt(23)}}
 }
 
 func shortCertificate(t *testing.T) *tls.Certificate {
@@ -317,6 +348,11 @@ var profileLies = []profileLie{
 	configLie("UserInfoSigningAlgs", "", "ES512", func(_ *testing.T, cfg *Config) { cfg.UserInfoSigningAlgs = []string{"ES512"} }),
 	configLie("ResponseSigningAlgs", "", "RS256", func(_ *testing.T, cfg *Config) { cfg.ResponseSigningAlgs = []string{"RS256"} }),
 	configLie("IntrospectionSigningAlgs", "", "RS256", func(_ *testing.T, cfg *Config) { cfg.IntrospectionSigningAlgs = []string{"RS256"} }),
+	configLie("AccessTokenSigningAlgs", "", "RS256", func(_ *testing.T, cfg *Config) { cfg.AccessTokenSigningAlgs = []string{"RS256"} }),
+	configLie("IssuerAliases", "", "another name", func(_ *testing.T, cfg *Config) { cfg.IssuerAliases = []string{"https://alias.example"} }),
+	configLie("Tenants", "", "a tenant", func(_ *testing.T, cfg *Config) {
+		cfg.Issuer, cfg.Tenants = "https://op.example/{tenantid}", []string{"one"}
+	}),
 	{profiles: "FAPI1Advanced", when: whenNew, check: "RedirectURI", name: "a scheme of its own", config: func(_ *testing.T, cfg *Config) { cfg.RedirectURI = "com.example.app:/cb" }},
 	{profiles: "FAPI1Advanced", when: whenNew, check: "RedirectURI", name: "a loopback address", config: func(_ *testing.T, cfg *Config) { cfg.RedirectURI = "http://127.0.0.1/cb" }},
 	{profiles: "FAPI2Security FAPI2MessageSigning OAuth21", when: whenNew, check: "RedirectURI", name: "http", config: func(_ *testing.T, cfg *Config) { cfg.RedirectURI = "http://app.example/cb" }},

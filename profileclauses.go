@@ -52,6 +52,8 @@ func FAPI1Advanced() Profile {
 			tokensInHeader(baseline + "§6.2.2 (1)"),
 			discovered("Metadata", baseline+"§5.2.3 (11)", func(cfg *Config) bool { return cfg.Metadata != nil }),
 			discovered("DiscoveryURL", baseline+"§5.2.3 (11)", func(cfg *Config) bool { return cfg.DiscoveryURL != "" }),
+			oneIssuer("IssuerAliases", baseline+"§7.7", func(cfg *Config) []string { return cfg.IssuerAliases }),
+			oneIssuer("Tenants", baseline+"§7.7", func(cfg *Config) []string { return cfg.Tenants }),
 			redirect("The browser is sent back to an https address.", "RedirectURI", baseline+"§5.2.2 (20), §7.5", "an https URI", isHTTPS),
 			longRSA(baseline + "§5.2.4 (2)"),
 			longCurve(baseline+"§5.2.4 (3)", 160),
@@ -129,16 +131,14 @@ func fapi2(name string) *profile {
 			strongAuth(fapi2Spec + "§5.3.3.1 (2)"),
 			tokensInHeader(fapi2Spec + "§5.3.3.1 (3)"),
 			{"The audience of an assertion is the issuer, as a string.", check[*profiledConfig]{"Auth", fapi2Spec + "§5.3.3.1 (5)",
-				func(_ context.Context, d *profiledConfig) bool {
-					a, _ := d.Auth.(assertion)
-					return a.how.Audience == "" || a.how.Audience == d.Issuer
-				},
+				func(_ context.Context, d *profiledConfig) bool { return d.assertionAudience() == "" },
 				func(d *profiledConfig) (string, string) {
-					a, _ := d.Auth.(assertion)
-					return "no Signing.Audience, since the audience is Issuer", quoted(a.how.Audience)
+					return "no Signing.Audience, since the audience is Issuer", or(quoted(d.assertionAudience()), "none")
 				}}},
 			discovered("Metadata", fapi2Spec+"§5.3.3.1 (9)", func(cfg *Config) bool { return cfg.Metadata != nil }),
 			discovered("DiscoveryURL", fapi2Spec+"§5.3.3.1 (9)", func(cfg *Config) bool { return cfg.DiscoveryURL != "" }),
+			oneIssuer("IssuerAliases", fapi2Spec+"§5.3.3.1 (11)", func(cfg *Config) []string { return cfg.IssuerAliases }),
+			oneIssuer("Tenants", fapi2Spec+"§5.3.3.1 (11)", func(cfg *Config) []string { return cfg.Tenants }),
 			alwaysPKCE(fapi2Spec + "§5.3.3.2 (3)"),
 			noFrontTokens(fapi2Spec + "§5.3.2.2 (1)"),
 			redirect("The browser is not sent back over an unencrypted connection.", "RedirectURI", fapi2Redirect, "no http URI, but on a loopback address", isEncrypted),
@@ -366,6 +366,14 @@ func discovered(field, spec string, set func(*Config) bool) clause[*profiledConf
 		}}}
 }
 
+func oneIssuer(field, spec string, others func(*Config) []string) clause[*profiledConfig] {
+	return clause[*profiledConfig]{"The server is one issuer, under one name.", check[*profiledConfig]{field, spec,
+		func(_ context.Context, d *profiledConfig) bool { return len(others(d.Config)) == 0 },
+		func(d *profiledConfig) (string, string) {
+			return "none beside Issuer", listed(others(d.Config))
+		}}}
+}
+
 func redirect(text, field, spec, expected string, fits func(string) bool) clause[*profiledConfig] {
 	return clause[*profiledConfig]{text, check[*profiledConfig]{field, spec,
 		func(_ context.Context, d *profiledConfig) bool { return d.RedirectURI == "" || fits(d.RedirectURI) },
@@ -450,7 +458,7 @@ func (d *profiledConfig) weakCipher() string {
 
 // knownAlgorithms are the rows for what this client signs with and accepts.
 func knownAlgorithms(spec string) (list []clause[*profiledConfig]) {
-	for _, field := range []string{"Auth", "RequestObject", "DPoP", "IDTokenSigningAlgs", "UserInfoSigningAlgs", "ResponseSigningAlgs", "IntrospectionSigningAlgs"} {
+	for _, field := range []string{"Auth", "RequestObject", "DPoP", "IDTokenSigningAlgs", "UserInfoSigningAlgs", "ResponseSigningAlgs", "IntrospectionSigningAlgs", "AccessTokenSigningAlgs"} {
 		list = append(list, clause[*profiledConfig]{"Only the profile's algorithms sign.", check[*profiledConfig]{field, spec,
 			func(_ context.Context, d *profiledConfig) bool { return d.foreign(field) == "" },
 			func(d *profiledConfig) (string, string) {
