@@ -7,7 +7,8 @@
 // an [IDToken], whose Issuer and Subject are the user's key. [Claims] decodes the rest.
 //
 // To keep a login fresh: [Client.TokenSource], or [Client.Refresh] once. To learn more about the user: [Client.UserInfo]. To log out at the server too:
-// [Client.LogoutURL] and [Client.LogoutCallback].
+// [Client.LogoutURL] or [Client.Logout], and [Client.LogoutCallback]. To hear of logouts elsewhere: [Client.BackchannelLogout],
+// [Client.VerifyFrontchannelLogout], [SessionFrame]. To let a portal start logins: [VerifyLoginInitiation].
 //
 // To call an API as a service: [Client.Tokens] with [ClientCredentials]. Without a browser at hand: [Device], or [CIBA] where the user's own
 // telephone asks. To pass a user's token on: [TokenExchange]; with what somebody vouches for: [JWTBearer], [SAMLBearer]; otherwise
