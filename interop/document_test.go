@@ -34,7 +34,7 @@ func stands(t *testing.T, heading, table, says string) {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("docs/interop.md does not say under %s what this run saw: go test -run 'TestFlows|TestGrants' ./interop -update", heading)
+		t.Errorf("docs/interop.md does not say under %s what this run saw: go test -run 'TestFlows|TestGrants|TestLogouts' ./interop -update", heading)
 	}
 }
 

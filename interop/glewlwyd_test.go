@@ -294,6 +294,7 @@ func (g *glewlwyd) issuer(name string) map[string]any {
 		"rar-types":          map[string]any{"payment": map[string]any{"description": "p", "scopes": []any{}, "locations": []any{}, "actions": []any{}, "datatypes": []any{}, "enriched": []any{}}},
 		"oauth-ciba-allowed": true, "oauth-ciba-default-expiry": 120, "oauth-ciba-maximum-expiry": 600, "oauth-ciba-mode-poll-allowed": true, "oauth-ciba-mode-ping-allowed": true,
 		"oauth-ciba-allow-https-non-secure": true, "oauth-ciba-user-code-allowed": false, "oauth-ciba-email-allowed": false,
+		"session-management-allowed": true, "session-cookie-name": "GLEWLWYD2_OIDC_SID", "session-cookie-expiration": 3600,
 		"oauth-fapi-allow-jarm": true, "oauth-fapi-add-s_hash": true, "oauth-fapi-allow-multiple-kid": true}
 	for _, kind := range []string{"code", "token", "id_token", "none", "client", "device", "refresh"} {
 		parameters["auth-type-"+kind+"-enabled"] = true

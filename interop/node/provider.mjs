@@ -43,7 +43,7 @@ const material = JSON.parse(process.env.OPENID_INTEROP_TLS ?? 'null');
 const fetch = (url, { method, headers, body, signal }) => new Promise((resolve, reject) => {
   requestTLS(url, { method, headers: Object.fromEntries(headers), signal, ca: material?.ca }, (answer) => {
     answer.resume().on('end', () => resolve(new Response(null, { status: answer.statusCode })));
-  }).on('error', reject).end(body);
+  }).on('error', reject).end(body && String(body));
 });
 
 const methods = ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'];
@@ -113,7 +113,9 @@ const configuration = (issuer, { mtls, features } = {}) => ({
       sub, name: `${sub} of Interop`, preferred_username: sub, email: `${sub}@example.com`, email_verified: true,
     }),
   }),
-  cookies: { keys: [randomBytes(32).toString('hex')] },
+  // Whoever takes requests from forms of other sites must have its cookies come along with them.
+  cookies: { keys: [randomBytes(32).toString('hex')], long: { sameSite: 'none' } },
+  enableHttpPostMethods: true,
   rotateRefreshToken: true,
   pkce: { required: () => true },
   ttl: {
@@ -134,6 +136,7 @@ const configuration = (issuer, { mtls, features } = {}) => ({
     },
   } : {}),
   features: {
+    backchannelLogout: { enabled: true },
     ciba: {
       enabled: true,
       deliveryModes: ['poll', 'ping'],
@@ -203,7 +206,7 @@ const listen = async (server, scheme, options) => {
   provider.use(decide(provider));
   provider.use(hurry(provider));
   provider.on('server_error', (_, err) => console.error('server_error', err));
-  for (const refused of ['authorization', 'backchannel_authentication', 'device_authorization', 'end_session', 'grant', 'introspection',
+  for (const refused of ['authorization', 'backchannel', 'backchannel_authentication', 'device_authorization', 'end_session', 'grant', 'introspection',
     'pushed_authorization_request', 'registration_create', 'registration_delete', 'registration_update', 'revocation', 'userinfo']) {
     provider.on(`${refused}.error`, (_, err) => console.error(refused, err.error, err.error_detail ?? err.error_description));
   }
