@@ -108,6 +108,8 @@ func (s *TokenSource) hold(ctx context.Context, held *store.Held, rejected *kept
 	}
 	dirty := s.refresh(ctx, held, r, o)
 	switch {
+	case errors.Is(o.err, store.ErrLost): // it was not sent
+		return store.Change{}, nil
 	case o.err == nil:
 		r = &tokenRecord{tokens: o.tokens, obtained: o.began, spent: r.spent}
 	case o.kind == TokensRefused && r.spent == "":

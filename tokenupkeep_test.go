@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -477,5 +478,32 @@ func TestTokenSourceFailedLogin(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustToken(t, source)
+	})
+}
+
+// TestTokenSourceSleptAlone: who slept past its lease without anybody noticing begins again at once, and holds nobody up.
+func TestTokenSourceSleptAlone(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		time.Sleep(time.Hour)
+		slept := false
+		sleeper := s.client(func(cfg *Config) {
+			next := cfg.HTTPClient.Transport
+			cfg.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, "/token") && !slept {
+					slept = true
+					time.Sleep(20 * time.Second)
+				}
+				return next.RoundTrip(r)
+			})}
+		}).TokenSource("alice", nil)
+		s.backend.breaks(func(step string) error {
+			if step == "Renew" {
+				return errors.New("asleep")
+			}
+			return nil
+		})
+		if mustToken(t, sleeper); s.refreshes() != 1 {
+			t.Errorf("%d refreshes", s.refreshes())
+		}
 	})
 }
