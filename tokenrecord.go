@@ -36,19 +36,18 @@ func (r *tokenRecord) lifetime(now time.Time) time.Duration {
 	switch {
 	case r.tokens == nil && r.spent == "":
 		return noteKept
-	case r.tokens == nil:
-		return keptFor
-	case r.tokens.RefreshToken.IsEmpty() && !r.tokens.Expiry.IsZero():
+	case r.tokens != nil && r.tokens.RefreshToken.IsEmpty() && !r.tokens.Expiry.IsZero():
 		return max(r.tokens.Expiry.Sub(now), noteKept)
 	}
 	return keptFor
 }
 
-// note keeps err if it is worth it: what a server said, or did not say. It reports whether it is.
-func (r *tokenRecord) note(err error, unanswered bool, now time.Time) bool {
+// note keeps err if it is worth it: what a server said, or did not say, or what went wrong after something has changed. It reports whether
+// it is.
+func (r *tokenRecord) note(err error, changed bool, now time.Time) bool {
 	r.refused, r.failed = nil, nil
 	if !errors.As(err, &r.refused) && !errors.As(err, &r.failed) {
-		if !unanswered {
+		if !changed {
 			return false
 		}
 		r.failed = &ExchangeError{Endpoint: "token", Sent: true}

@@ -44,7 +44,7 @@ type TokenSource struct {
 //
 // Two sources of one key share the tokens, and so must ask for the same. It does no I/O.
 func (c *Client) TokenSource(key string, grant Grant) *TokenSource {
-	if g, ok := grant.(*RefreshToken); ok && g != nil {
+	if g, _ := grant.(*RefreshToken); g != nil {
 		grant = *g
 	}
 	return &TokenSource{c: c, key: c.storeKey("tokens", key), grant: grant, part: rand.Float64()}
@@ -166,35 +166,34 @@ func (s *TokenSource) renewBehind(ctx context.Context, old *keptTokens) {
 
 // obtain waits for tokens that are good and not the rejected ones, which have expired or were refused.
 func (s *TokenSource) obtain(ctx context.Context, rejected *keptTokens) (*keptTokens, error) {
+	k, err := s.share(ctx, rejected)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("openid: token source: waiting for tokens: %w", err)
+	}
+	return k, err
+}
+
+// share does what others do at the same time together with them.
+func (s *TokenSource) share(ctx context.Context, rejected *keptTokens) (*keptTokens, error) {
 	for range 3 {
 		if err := s.recentFailure(false); err != nil {
 			return nil, err
 		}
 		k, err := s.upkeep.Do(ctx, upkeepTimeout, func(ctx context.Context) (*keptTokens, error) { return s.renew(ctx, rejected) })
-		switch {
-		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-			return nil, waited(err)
-		case err != nil:
-			if _, unattended := s.grant.(unattendedGrant); s.grant == nil || unattended || !errors.Is(err, ErrLoginRequired) {
-				return nil, err
-			}
+		if _, unattended := s.grant.(unattendedGrant); errors.Is(err, ErrLoginRequired) && s.grant != nil && !unattended {
 			k, err = s.login.DoWhileWanted(ctx, loginTimeout, func(ctx context.Context) (*keptTokens, error) { return s.logIn(ctx, rejected) })
-			switch {
-			case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
-				return nil, waited(err)
-			case err != nil || k.shows():
-				return k, err
+			if err == nil && !k.shows() {
+				continue // it brought a refresh token only
 			}
-			// It brought a refresh token only.
-		case !k.covers(rejected):
-			return k, nil
+			return k, err
+		}
+		if err != nil || !k.covers(rejected) {
+			return k, err
 		}
 		// The refresh that was joined knew nothing of the rejection.
 	}
 	return nil, errors.New("openid: token source: no other tokens could be had")
 }
-
-func waited(err error) error { return fmt.Errorf("openid: token source: waiting for tokens: %w", err) }
 
 // logIn obtains tokens by a grant that may wait for a user, unless others have just done so. They are saved although the user's patience may
 // end meanwhile.
@@ -202,13 +201,12 @@ func (s *TokenSource) logIn(ctx context.Context, rejected *keptTokens) (*keptTok
 	if k := s.kept.Load(); k != nil && k.good(k.now()) && !k.covers(rejected) {
 		return k, nil
 	}
-	epoch := s.generation()
 	t, err := s.grant.Obtain(s.c.newFlow(ctx), s.c)
 	if err == nil {
 		err = s.keepable(t)
 	}
 	if err != nil {
-		return nil, s.fail(ctx, epoch, err)
+		return nil, s.fail(ctx, err)
 	}
 	return s.save(context.WithoutCancel(ctx), t, TokensObtained)
 }

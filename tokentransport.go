@@ -82,10 +82,7 @@ const (
 
 // rejects: the token, and not something else about the request, is refused (RFC 6750 section 3.1).
 func rejects(res *http.Response, k *keptTokens) bool {
-	lifetime := time.Duration(0)
-	if !k.tokens.Expiry.IsZero() {
-		lifetime = k.tokens.Expiry.Sub(k.obtained)
-	}
+	lifetime := k.tokens.Expiry.Sub(k.obtained) // below zero where the server does not say
 	age := time.Since(k.obtained)
 	if age < 0 { // by another machine's clock; this one knows since when it has them
 		age = time.Since(k.since)

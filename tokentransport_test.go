@@ -48,6 +48,7 @@ func TestSourceHTTPClient(t *testing.T) {
 		{"revoked, without a word", 1, "Bearer", body, time.Minute, 200, 2, 1},
 		{"revoked, a body that is gone", 1, "Bearer", once, time.Minute, 401, 1, 1},
 		{"whatever it is", 99, "Bearer", body, time.Minute, 401, 2, 1},
+		{"soon after the login", 99, "Bearer", body, 8 * time.Second, 401, 1, 0}, // less than a sixtieth of ten minutes
 		{"right after the login", 99, "Bearer", body, time.Second, 401, 1, 0},
 		{"the request, not the token", 99, `Bearer error="invalid_request"`, body, time.Minute, 401, 1, 0},
 		{"expired", 0, "", body, time.Hour, 200, 1, 1},
@@ -197,6 +198,26 @@ func TestSourceHTTPClientNoAccessToken(t *testing.T) {
 		res.Body.Close()
 		if got := mustToken(t, source); got.Type != notAccess || s.Count("resource") != 1 || s.Count("token")-before != 1 {
 			t.Errorf("got %v after %d requests to the resource and %d for tokens", got, s.Count("resource"), s.Count("token")-before)
+		}
+	})
+}
+
+// TestSourceHTTPClientNewcomer: who has just started believes the refusal of a token that is old.
+func TestSourceHTTPClientNewcomer(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		s.Serve("resource", refusing(s.Provider, 1, "Bearer"))
+		time.Sleep(time.Minute)
+		res, err := s.source(nil).HTTPClient(origin(s.Provider)).Get(s.URL("resource"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != 200 || s.refreshes() != 1 {
+			t.Errorf("status %d, %d refreshes", res.StatusCode, s.refreshes())
+		}
+		s.Serve("resource", hostile.Reset())
+		if _, err := s.source(nil).HTTPClient(origin(s.Provider)).Get(s.URL("resource")); err == nil {
+			t.Error("no error")
 		}
 	})
 }

@@ -28,7 +28,6 @@ type outcome struct {
 	began  time.Time
 	kind   string // of the change; empty: none
 	err    error
-	put    bool // there is something to store
 }
 
 // renew finds tokens in the store that are good and not the rejected ones, or makes some.
@@ -37,11 +36,11 @@ func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTok
 	ctx = s.c.newFlow(ctx)
 	b, err := s.c.store.Get(ctx, s.key)
 	if err != nil {
-		return nil, s.fail(ctx, epoch, &StoreError{err})
+		return nil, s.fail(ctx, &StoreError{err})
 	}
 	r, err := readTokenRecord(b)
 	if err != nil {
-		return nil, s.fail(ctx, epoch, &StoreError{err})
+		return nil, s.fail(ctx, &StoreError{err})
 	}
 	// Those who find good tokens need no lease. If they are not fresh any more, that is for the background.
 	if k, err := s.usable(r, rejected, (*keptTokens).good); err != nil {
@@ -56,7 +55,7 @@ func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTok
 		return nil, &LoginRequiredError{}
 	}
 	if _, err := s.c.current(ctx); err != nil {
-		return nil, s.fail(ctx, epoch, err)
+		return nil, s.fail(ctx, err)
 	}
 	for range 3 {
 		var o outcome
@@ -68,7 +67,7 @@ func (s *TokenSource) renew(ctx context.Context, rejected *keptTokens) (*keptTok
 		}
 		return s.settle(ctx, epoch, &o, err)
 	}
-	return nil, s.fail(ctx, epoch, &StoreError{store.ErrLost})
+	return nil, s.fail(ctx, &StoreError{store.ErrLost})
 }
 
 // usable returns what can be handed out as it is.
@@ -116,11 +115,10 @@ func (s *TokenSource) hold(ctx context.Context, held *store.Held, rejected *kept
 		return store.Remove(), nil
 	case o.kind == TokensRefused:
 		r = &tokenRecord{spent: r.spent}
-	case !r.note(o.err, r.unsure, time.Now()) && !dirty:
+	case !r.note(o.err, dirty, time.Now()):
 		return store.Change{}, nil
 	}
 	b, err := r.encode()
-	o.put = o.err == nil
 	if err != nil {
 		return store.Change{}, err
 	}
@@ -136,7 +134,7 @@ func (s *TokenSource) refresh(ctx context.Context, held *store.Held, r *tokenRec
 		g.Token, g.Previous = Secret{}, r.tokens
 		o.kind = TokensRefreshed
 		r.unsure = r.unsure || held.TakenOver
-		if dirty = s.use(ctx, held, g, r, o) || r.unsure; o.err == nil || !errors.Is(o.err, ErrInvalidGrant) {
+		if dirty = s.use(ctx, held, g, r, o) || r.unsure; !errors.Is(o.err, ErrInvalidGrant) {
 			return dirty
 		}
 		refused, unsure, o.kind = o.err, r.unsure, TokensRefused
@@ -210,8 +208,8 @@ func (s *TokenSource) standIn(r *tokenRecord) unattendedGrant {
 
 // settle makes of the outcome what callers and observers get. err is the store's.
 func (s *TokenSource) settle(ctx context.Context, epoch int, o *outcome, err error) (*keptTokens, error) {
-	if err != nil && o.err == nil && o.tokens == nil {
-		return nil, s.fail(ctx, epoch, &StoreError{err})
+	if o.err == nil && o.tokens == nil { // nothing was done
+		return nil, s.fail(ctx, &StoreError{err})
 	}
 	if o.err != nil {
 		if o.kind == TokensRefused {
@@ -222,13 +220,13 @@ func (s *TokenSource) settle(ctx context.Context, epoch int, o *outcome, err err
 		if errors.Is(o.err, ErrLoginRequired) { // nobody was asked
 			return nil, o.err
 		}
-		return nil, s.fail(ctx, epoch, o.err)
+		return nil, s.fail(ctx, o.err)
 	}
 	k, keyErr := s.keep(o.tokens, o.began)
 	if keyErr != nil {
 		return nil, keyErr
 	}
-	if err == nil || !o.put {
+	if err == nil {
 		s.take(k, epoch)
 		s.tell(ctx, TokenChange{Kind: o.kind, Tokens: k.tokens})
 		return k, nil
@@ -253,30 +251,22 @@ func (s *TokenSource) save(ctx context.Context, t *Tokens, kind string) (*keptTo
 		return nil, &UnsavedError{Tokens: t, Err: err}
 	}
 	r := &tokenRecord{tokens: t, obtained: began}
+	epoch := s.drop()
 	b, err := r.encode()
-	if err != nil && kind == TokensObtained {
-		s.replace(k, s.drop())
-		return nil, s.unsaved(ctx, k, err)
-	} else if err != nil {
-		return nil, &UnsavedError{Tokens: t, Err: err}
+	if err == nil {
+		err = s.c.store.Update(ctx, s.key, func(context.Context, *store.Held) (store.Change, error) {
+			epoch = s.drop() // in the order of the leases: the last one to save is the one that is cached
+			return store.Put(b, r.lifetime(began)), nil
+		})
 	}
-	epoch, ran := s.drop(), false
-	err = s.c.store.Update(ctx, s.key, func(context.Context, *store.Held) (store.Change, error) {
-		epoch, ran = s.drop(), true // in the order of the leases: the last one to save is the one that is cached
-		return store.Put(b, r.lifetime(began)), nil
-	})
-	switch {
-	case err == nil:
+	if !errors.Is(err, store.ErrLost) {
 		s.replace(k, epoch)
-		s.tell(ctx, TokenChange{Kind: kind, Tokens: t})
-		return k, nil
-	case ran || kind == TokensObtained:
-		if !errors.Is(err, store.ErrLost) {
-			s.replace(k, epoch)
-		}
+	}
+	if err != nil {
 		return nil, s.unsaved(ctx, k, err)
 	}
-	return nil, &UnsavedError{Tokens: t, Err: err}
+	s.tell(ctx, TokenChange{Kind: kind, Tokens: t})
+	return k, nil
 }
 
 // A failure is the last one, for a while: who comes right after it gets it too, instead of asking a server in trouble again.
@@ -299,16 +289,16 @@ func (s *TokenSource) recentFailure(background bool) error {
 	if background {
 		until = s.failed.quiet
 	}
-	if s.failed.err != nil && time.Now().Before(until) {
+	if time.Now().Before(until) {
 		return s.failed.err
 	}
 	return nil
 }
 
 // fail remembers what the server or the store answered and passes it on.
-func (s *TokenSource) fail(ctx context.Context, epoch int, err error) error {
+func (s *TokenSource) fail(ctx context.Context, err error) error {
 	s.mu.Lock()
-	if now := time.Now(); s.epoch == epoch && ctx.Err() == nil {
+	if now := time.Now(); ctx.Err() == nil { // who was left alone has not failed
 		f := &s.failed
 		f.err, f.pause = err, min(max(2*f.pause, noteFor), maxQuiet)
 		f.until, f.quiet = now.Add(max(noteFor, obeyed(err))), now.Add(max(f.pause, obeyed(err)))

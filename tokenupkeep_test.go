@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openid-client/openid/internal/hostile"
+	"github.com/openid-client/openid/store"
 )
 
 // TestTokenSourceSaveWithoutAccessToken: who brings a refresh token only, as one that was kept elsewhere, gets an access token with it.
@@ -198,6 +199,10 @@ func TestTokenSourceLateForLogin(t *testing.T) {
 		if _, err := source.logIn(t.Context(), source.kept.Load()); err != nil || logins != 2 {
 			t.Errorf("got %v after %d logins", err, logins)
 		}
+		time.Sleep(time.Hour)
+		if _, err := source.logIn(t.Context(), nil); err != nil || logins != 3 {
+			t.Errorf("expired: got %v after %d logins", err, logins)
+		}
 	})
 }
 
@@ -273,6 +278,82 @@ func TestTokenSourceUnacceptableAnswer(t *testing.T) {
 	})
 }
 
+// TestTokenSourceUnacceptableIDToken: of an answer that speaks of somebody else nothing is kept, its refresh token neither.
+func TestTokenSourceUnacceptableIDToken(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		s.IDToken = func(tok *hostile.Token) { tok.Claims["sub"] = "mallory" }
+		time.Sleep(time.Hour)
+		if _, err := source.Token(t.Context()); refusedBy(err) == "" {
+			t.Fatalf("got %v", err)
+		}
+		s.IDToken = nil
+		time.Sleep(2 * time.Second)
+		_, err := source.Token(t.Context())
+		var again *LoginRequiredError
+		if requests := s.Requests("token"); !errors.As(err, &again) || !again.Unsure || requests[len(requests)-1].Form.Get("refresh_token") != s.first.RefreshToken.Reveal() {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestTokenSourceKeysUnreachableSeed: the same for what a source begins with, which is spent then.
+func TestTokenSourceKeysUnreachableSeed(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		if err := source.Forget(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		honest := s.Honest("jwks")
+		s.Serve("jwks", hostile.Status(http.StatusServiceUnavailable, "text/plain", "down"))
+		source = s.source(RefreshToken{Previous: s.first})
+		if got, err := source.Token(t.Context()); err == nil || errors.Is(err, ErrLoginRequired) {
+			t.Fatalf("got %v, %v", got, err)
+		}
+		s.Serve("jwks", honest)
+		time.Sleep(time.Hour)
+		mustToken(t, source)
+		s.Serve("token", hostile.Error(http.StatusBadRequest, "invalid_grant", "revoked"))
+		time.Sleep(time.Hour)
+		for range 2 {
+			if _, err := source.Token(t.Context()); !errors.Is(err, ErrLoginRequired) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if s.refreshes() != 3 {
+			t.Errorf("%d refreshes", s.refreshes())
+		}
+	})
+}
+
+// TestTokenSourceKeysUnreachableNoRotation: an answer without a refresh token takes none away.
+func TestTokenSourceKeysUnreachableNoRotation(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		s.Serve("jwks", hostile.Status(http.StatusServiceUnavailable, "text/plain", "down"))
+		s.TokenResponse = func(m map[string]any) { delete(m, "refresh_token") }
+		time.Sleep(time.Hour)
+		if got, err := s.source(nil).Token(t.Context()); err == nil || errors.Is(err, ErrLoginRequired) {
+			t.Fatalf("got %v, %v", got, err)
+		}
+		if r := s.record(); r.tokens == nil || !r.tokens.RefreshToken.Equal(s.first.RefreshToken) {
+			t.Errorf("stored: %v", r.tokens)
+		}
+	})
+}
+
+// record is what the store holds.
+func (s *sourceTest) record() *tokenRecord {
+	s.t.Helper()
+	c := s.client()
+	b, err := c.store.Get(s.t.Context(), c.storeKey("tokens", "alice"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r, err := readTokenRecord(b)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
 // TestTokenSourceKeysUnreachable: a refresh whose ID Token cannot be judged for now brings nothing, and costs nobody the login.
 func TestTokenSourceKeysUnreachable(t *testing.T) {
 	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
@@ -315,6 +396,37 @@ func TestTokenSourceRefusedOnce(t *testing.T) {
 	})
 }
 
+// TestTokenSourceRefusedOnceWithoutAnswer: nor where the grant fails in this process.
+func TestTokenSourceRefusedOnceWithoutAnswer(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		source := s.source(bringing(func() (*Tokens, error) { return nil, errors.New("not now") }))
+		s.Serve("token", hostile.Error(http.StatusBadRequest, "invalid_grant", "revoked"))
+		time.Sleep(time.Hour)
+		for range 3 {
+			if _, err := source.Token(t.Context()); err == nil || errors.Is(err, ErrLoginRequired) {
+				t.Errorf("got %v", err)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		if s.refreshes() != 1 {
+			t.Errorf("sent %d times", s.refreshes())
+		}
+	})
+}
+
+// TestTokenSourceSeedStandsIn for tokens that were saved and are refused, if it is another one.
+func TestTokenSourceSeedStandsIn(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		source := s.source(RefreshToken{Token: s.first.RefreshToken})
+		if err := source.Save(t.Context(), &Tokens{RefreshToken: NewSecret("revoked")}); err != nil {
+			t.Fatal(err)
+		}
+		if mustToken(t, source); s.refreshes() != 2 {
+			t.Errorf("%d refreshes", s.refreshes())
+		}
+	})
+}
+
 // TestTokenSourceSeedIsSentOnce: the refresh token that a source begins with is good once, in all processes, also after what it brought is
 // of no use any more.
 func TestTokenSourceSeedIsSentOnce(t *testing.T) {
@@ -340,6 +452,9 @@ func TestTokenSourceSeedIsSentOnce(t *testing.T) {
 					if !errors.As(err, &again) || again.Unsure || i == 0 && !errors.Is(err, ErrInvalidGrant) {
 						t.Errorf("%s: got %v", name, err)
 					}
+				}
+				if r := s.record(); r.tokens != nil {
+					t.Errorf("%s: %v is still there", name, r.tokens)
 				}
 				if n := s.refreshes() - before; n != 1 {
 					t.Errorf("%s, refused at once: %v: a refused token was sent %d times", name, refuse, n)
@@ -506,4 +621,326 @@ func TestTokenSourceSleptAlone(t *testing.T) {
 			t.Errorf("%d refreshes", s.refreshes())
 		}
 	})
+}
+
+// TestTokenSourceRefusedElsewhere: who waits for the lease while another process is refused has callers who log in together.
+func TestTokenSourceRefusedElsewhere(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		refused := hostile.Error(http.StatusBadRequest, "invalid_grant", "revoked")
+		s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			refused(w, r)
+		})
+		time.Sleep(time.Hour)
+		go func() { _, _ = source.Token(t.Context()) }()
+		time.Sleep(time.Millisecond)
+		fresh := &Tokens{AccessToken: NewSecret("b"), Type: "Bearer"}
+		other := s.source(ownGrant(func() (*Tokens, error) { time.Sleep(time.Second); return fresh, nil }))
+		for range 3 {
+			go func() {
+				if got := mustToken(t, other); got != fresh {
+					t.Errorf("got %v", got)
+				}
+			}()
+			time.Sleep(600 * time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		if s.refreshes() != 1 {
+			t.Errorf("%d refreshes", s.refreshes())
+		}
+	})
+}
+
+// TestTokenSourceLoginMeetsRefusal: a user who logged in elsewhere while the old tokens were refused need not do so again.
+func TestTokenSourceLoginMeetsRefusal(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		second, err := logIn(t, source.c, s.Provider)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second.Expiry = second.Expiry.Add(2 * time.Hour)
+		refused := hostile.Error(http.StatusBadRequest, "invalid_grant", "revoked")
+		s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
+			other := s.source(nil)
+			if err := errors.Join(other.Forget(t.Context()), other.Save(t.Context(), second)); err != nil {
+				t.Error(err)
+			}
+			refused(w, r)
+		})
+		time.Sleep(time.Hour)
+		if got := mustToken(t, source); !got.AccessToken.Equal(second.AccessToken) {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+// TestTokenSourceRefusedIsRemoved, also from the store.
+func TestTokenSourceRefusedIsRemoved(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		s.Serve("token", hostile.Error(http.StatusBadRequest, "invalid_grant", "revoked"))
+		time.Sleep(time.Hour)
+		if _, err := source.Token(t.Context()); !errors.Is(err, ErrLoginRequired) {
+			t.Errorf("got %v", err)
+		}
+		if b, err := source.c.store.Get(t.Context(), source.key); b != nil || err != nil {
+			t.Errorf("%d bytes, %v", len(b), err)
+		}
+	})
+}
+
+// TestTokenSourceDiscoveryFirst: without the server's metadata there is nothing to hold a lease for.
+func TestTokenSourceDiscoveryFirst(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		s.Serve("discovery", hostile.Status(http.StatusServiceUnavailable, "text/plain", "down"))
+		time.Sleep(time.Hour)
+		s.backend.breaks(func(step string) error {
+			if step == "Lock" {
+				t.Error("a lease was taken")
+			}
+			return nil
+		})
+		var failed *ExchangeError
+		if _, err := s.source(nil).Token(t.Context()); !errors.As(err, &failed) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestTokenSourceKeyGone: tokens that are bound to a DPoP key which is not there are neither handed out nor refreshed, nor taken in.
+func TestTokenSourceKeyGone(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		bound := s.client(func(cfg *Config) { cfg.DPoP = DPoPPerGrant() })
+		tokens, err := logIn(t, bound, s.Provider)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var unsaved *UnsavedError
+		if err := source.Save(t.Context(), tokens); !errors.As(err, &unsaved) || refusedBy(err) != "DPoP key" {
+			t.Errorf("saved: %v", err)
+		}
+		if got := mustToken(t, source); got != s.first {
+			t.Errorf("got %v", got)
+		}
+		if err := bound.TokenSource("alice", nil).Save(t.Context(), tokens); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		s.backend.breaks(func(step string) error {
+			if step == "Lock" {
+				t.Error("a lease was taken")
+			}
+			return nil
+		})
+		if got, err := s.source(nil).Token(t.Context()); refusedBy(err) != "DPoP key" {
+			t.Errorf("got %v, %v", got, err)
+		}
+	})
+}
+
+// TestTokenSourceAuthFails: what failed before anything was sent leaves no doubt.
+func TestTokenSourceAuthFails(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		auth := new(failingAuth)
+		source := s.client(func(cfg *Config) { auth.next, cfg.Auth = cfg.Auth, auth }).TokenSource("alice", nil)
+		time.Sleep(time.Hour)
+		if _, err := source.Token(t.Context()); err == nil || s.refreshes() != 0 {
+			t.Fatalf("got %v after %d refreshes", err, s.refreshes())
+		}
+		time.Sleep(2 * time.Second)
+		s.Serve("token", hostile.Error(http.StatusBadRequest, "invalid_grant", "revoked"))
+		_, err := source.Token(t.Context())
+		var again *LoginRequiredError
+		if !errors.As(err, &again) || again.Unsure {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// failingAuth fails once.
+type failingAuth struct {
+	next   ClientAuth
+	failed bool
+}
+
+func (a *failingAuth) Authenticate(ctx context.Context, r *AuthRequest) error {
+	if !a.failed {
+		a.failed = true
+		return errors.New("the KMS is away")
+	}
+	return a.next.Authenticate(ctx, r)
+}
+
+// TestTokenSourceStoreAndServerFail: the server's word comes first.
+func TestTokenSourceStoreAndServerFail(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		s.Serve("token", hostile.Status(http.StatusBadGateway, "text/plain", "down"))
+		time.Sleep(time.Hour)
+		s.backend.breaks(func(step string) error {
+			if step == "Save" {
+				return store.ErrFull
+			}
+			return nil
+		})
+		var failed *ExchangeError
+		if _, err := source.Token(t.Context()); !errors.As(err, &failed) || failed.Status != http.StatusBadGateway {
+			t.Errorf("got %v", err)
+		}
+		s.backend.breaks(nil)
+		time.Sleep(time.Minute)
+	})
+}
+
+// TestTokenSourceUnsavedIsUsed here, also when it came by Save, unless somebody removed it.
+func TestTokenSourceUnsavedIsUsed(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		second, err := logIn(t, source.c, s.Provider)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var unsaved *UnsavedError
+		s.backend.breaks(func(string) error { return store.ErrFull })
+		if err := source.Save(t.Context(), second); !errors.As(err, &unsaved) {
+			t.Errorf("got %v", err)
+		}
+		s.backend.breaks(nil)
+		if mustToken(t, source) != second {
+			t.Error("not those")
+		}
+		other := s.source(nil)
+		s.backend.meets(func(saved bool) {
+			if !saved {
+				s.backend.meets(nil)
+				if err := other.Forget(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if err := source.Save(t.Context(), s.first); !errors.As(err, &unsaved) || !errors.Is(err, store.ErrLost) {
+			t.Errorf("got %v", err)
+		}
+		if got, err := source.Token(t.Context()); !errors.Is(err, ErrLoginRequired) {
+			t.Errorf("got %v, %v", got, err)
+		}
+	})
+}
+
+// TestTokenSourceWaitersAreNotQuiet: when the tokens expire it does not matter how often the background has tried.
+func TestTokenSourceWaitersAreNotQuiet(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		s.Serve("token", hostile.Status(http.StatusBadGateway, "text/plain", "down"))
+		time.Sleep(time.Until(s.first.Expiry) - time.Minute)
+		for range 45 {
+			mustToken(t, source)
+			time.Sleep(time.Second)
+		}
+		source.mu.Lock()
+		quiet := time.Until(source.failed.quiet)
+		source.mu.Unlock()
+		if quiet < 10*time.Second {
+			t.Fatalf("quiet for %s", quiet)
+		}
+		s.Serve("token", s.Honest("token"))
+		source.kept.Load().late = time.Now().Round(0)
+		mustToken(t, source)
+	})
+}
+
+// TestTokenSourceNoWayToRenew: tokens that nobody can renew are handed out until they end, and nobody tries.
+func TestTokenSourceNoWayToRenew(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		tokens := &Tokens{AccessToken: NewSecret("a"), Type: "Bearer", Expiry: time.Now().Add(10 * time.Minute)}
+		if err := source.Save(t.Context(), tokens); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(9*time.Minute + 45*time.Second)
+		s.backend.breaks(func(step string) error { t.Errorf("%s was called", step); return nil })
+		if mustToken(t, source) != tokens {
+			t.Error("others")
+		}
+		synctest.Wait()
+		s.backend.breaks(nil)
+		// And those of which nobody knows when they end are found by others without a lease.
+		endless := &Tokens{AccessToken: NewSecret("b"), Type: "Bearer"}
+		if err := source.Save(t.Context(), endless); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour)
+		s.backend.breaks(func(step string) error {
+			if step != "Get" {
+				t.Errorf("%s was called", step)
+			}
+			return nil
+		})
+		for _, source := range []*TokenSource{source, s.source(nil)} {
+			if got := mustToken(t, source); !got.AccessToken.Equal(endless.AccessToken) {
+				t.Errorf("got %v", got)
+			}
+		}
+	})
+}
+
+// TestTokenSourceSaveExpired: tokens that have just expired are not handed out, and ones that say nothing are not taken.
+func TestTokenSourceSaveExpired(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		if err := source.Save(t.Context(), &Tokens{AccessToken: NewSecret("old"), RefreshToken: s.first.RefreshToken, Type: "Bearer", Expiry: time.Now().Add(-time.Millisecond)}); err != nil {
+			t.Fatal(err)
+		}
+		if mustToken(t, source); s.refreshes() != 1 {
+			t.Errorf("%d refreshes", s.refreshes())
+		}
+		for _, tokens := range []*Tokens{{}, {AccessToken: NewSecret("a"), Type: notAccess}} {
+			if err := source.Save(t.Context(), tokens); err == nil {
+				t.Errorf("saved: %v", tokens)
+			}
+		}
+	})
+}
+
+// TestTokenSourceAsksTheUserLast: a server in trouble is no reason to log in again.
+func TestTokenSourceAsksTheUserLast(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		source := s.source(ownGrant(func() (*Tokens, error) { t.Error("asked"); return s.first, nil }))
+		s.Serve("token", hostile.Status(http.StatusBadGateway, "text/plain", "down"))
+		time.Sleep(time.Hour)
+		var failed *ExchangeError
+		if _, err := source.Token(t.Context()); !errors.As(err, &failed) {
+			t.Errorf("got %v", err)
+		}
+		// Nor is a caller without patience a failure.
+		s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			s.Honest("token")(w, r)
+		})
+		time.Sleep(2 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := source.Token(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "waiting for tokens") {
+			t.Errorf("got %v", err)
+		}
+		mustToken(t, source)
+	})
+}
+
+// TestTokenRecordLifetime: what nobody comes back for is not kept for long.
+func TestTokenRecordLifetime(t *testing.T) {
+	now := time.Now()
+	access, both := &Tokens{AccessToken: NewSecret("a"), Expiry: now.Add(time.Hour)}, &Tokens{AccessToken: NewSecret("a"), RefreshToken: NewSecret("r"), Expiry: now.Add(time.Hour)}
+	for _, row := range []struct {
+		r    tokenRecord
+		want time.Duration
+	}{
+		{tokenRecord{}, noteKept},
+		{tokenRecord{spent: "x"}, keptFor},
+		{tokenRecord{tokens: access}, time.Hour},
+		{tokenRecord{tokens: &Tokens{AccessToken: NewSecret("a"), Expiry: now.Add(-time.Hour)}}, noteKept},
+		{tokenRecord{tokens: &Tokens{AccessToken: NewSecret("a")}}, keptFor},
+		{tokenRecord{tokens: both}, keptFor},
+	} {
+		if got := row.r.lifetime(now); got != row.want {
+			t.Errorf("%+v: %s, want %s", row.r, got, row.want)
+		}
+	}
+	if err := (&tokenRecord{at: now, until: now.Add(time.Second)}).noted(now); err != nil {
+		t.Errorf("a note of a kind that is not known: %v", err)
+	}
 }
