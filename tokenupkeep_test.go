@@ -944,3 +944,29 @@ func TestTokenRecordLifetime(t *testing.T) {
 		t.Errorf("a note of a kind that is not known: %v", err)
 	}
 }
+
+// TestTokenSourceReadsAgain: what changed between the first look and the lease is judged anew.
+func TestTokenSourceReadsAgain(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		bound := *s.first
+		bound.bind(strings.Repeat("x", thumbprintSize))
+		b, err := (&tokenRecord{tokens: &bound, obtained: time.Now()}).encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := s.Count("token")
+		var failed *StoreError
+		for _, row := range []struct {
+			value []byte
+			good  func(error) bool
+		}{
+			{[]byte("of a newer version"), func(err error) bool { return errors.As(err, &failed) }},
+			{b, func(err error) bool { return refusedBy(err) == "DPoP key" }},
+		} {
+			var o outcome
+			if change, err := source.hold(t.Context(), &store.Held{Value: row.value}, nil, &o); err != nil || !row.good(o.err) || change.String() != "keep" || s.Count("token") != before {
+				t.Errorf("got %v, %v, %v", change, o.err, err)
+			}
+		}
+	})
+}
