@@ -28,6 +28,9 @@
 // A server with many tenants, such as Entra ID, has {tenantid} in its [Config].Issuer and the tenants that may come in in Tenants; one with
 // several names, such as Google, has IssuerAliases.
 //
+// To come to servers that nobody has configured: [FindIssuer] for what somebody typed, [FindResource] for an API that refuses a call, and [Enrollment]
+// for what the client is known by there, maybe a [ClientDocument] of its own. To replace the keys that a client signs with: [SigningKeys].
+//
 // # What is always done
 //
 // State, nonce and PKCE (S256) are used in every login and never pass through the caller's hands. The signature of every ID Token is
