@@ -219,6 +219,10 @@ func TestTenants(t *testing.T) {
 	if _, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseType: "code id_token"}); refusedBy(err) != "iss" {
 		t.Errorf("the tenant changes between the front and the back: %v", err)
 	}
+	p.FrontIDToken, p.Callback = p.IDToken, setParam("iss", issuerOf(contoso))
+	if _, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseType: "id_token"}); refusedBy(err) != "iss" {
+		t.Errorf("the tenant changes between the response and the ID Token in it: %v", err)
+	}
 	p.Callback = setParam("iss", issuerOf(stranger))
 	if _, err := logIn(t, c, p); refusedBy(err) != "iss" {
 		t.Errorf("iss of a tenant that is not listed: %v", err)
@@ -310,6 +314,41 @@ func TestKeysOfIssuers(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestKeysUnderOneName: a key of another tenant is not excused by one of this tenant that bears the same name and has not signed.
+func TestKeysUnderOneName(t *testing.T) {
+	p := hostile.New(t)
+	manyTenants(p, contoso)
+	lie := keyOf(t, p, issuerOf(stranger))
+	p.Publish(hostile.NewKey(t, p.Alg, "of an issuer"))
+	mark := p.JWKS
+	p.JWKS = func(set map[string]any) {
+		mark(set)
+		keys := set["keys"].([]any)
+		keys[len(keys)-1].(map[string]any)["issuer"] = template
+	}
+	p.IDToken = and(p.IDToken, lie)
+	if _, err := logIn(t, newTestClient(t, p, tenants(p)), p); refusedBy(err) != "key issuer" {
+		t.Error(err)
+	}
+}
+
+// TestKeyOfUserInfo: UserInfo need not say who issued it; then it is the issuer of the login whose key has to sign.
+func TestKeyOfUserInfo(t *testing.T) {
+	for tenant, check := range map[string]string{contoso: "", fabrikam: "key issuer"} {
+		p := hostile.New(t)
+		manyTenants(p, contoso)
+		p.UserInfoJWT = and(claim("iss", ""), keyOf(t, p, issuerOf(tenant)))
+		c := newTestClient(t, p, tenants(p))
+		tokens, err := logIn(t, c, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.UserInfo(t.Context(), tokens); refusedBy(err) != check || check == "" && err != nil {
+			t.Errorf("%s: %v", tenant, err)
+		}
+	}
 }
 
 // TestIssuerAliases: Google's tokens may leave out the scheme; Apple's metadata has another issuer than its tokens. One user has one key.
