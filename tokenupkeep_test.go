@@ -746,6 +746,9 @@ func TestTokenSourceAuthFails(t *testing.T) {
 		if _, err := source.Token(t.Context()); err == nil || s.refreshes() != 0 {
 			t.Fatalf("got %v after %d refreshes", err, s.refreshes())
 		}
+		if r := s.record(); r.failed != nil || r.unsure {
+			t.Errorf("noted: %+v", r)
+		}
 		time.Sleep(2 * time.Second)
 		s.Serve("token", hostile.Error(http.StatusBadRequest, "invalid_grant", "revoked"))
 		_, err := source.Token(t.Context())
@@ -967,6 +970,41 @@ func TestTokenSourceReadsAgain(t *testing.T) {
 			if change, err := source.hold(t.Context(), &store.Held{Value: row.value}, nil, &o); err != nil || !row.good(o.err) || change.String() != "keep" || s.Count("token") != before {
 				t.Errorf("got %v, %v, %v", change, o.err, err)
 			}
+		}
+	})
+}
+
+// TestTokenSourceOnlyTheNonce: a request that was refused for its nonce, and could not be made again, has used up nothing.
+func TestTokenSourceOnlyTheNonce(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		cut := false
+		c := s.client(func(cfg *Config) {
+			cfg.DPoP = DPoPPerGrant()
+			next := cfg.HTTPClient.Transport
+			cfg.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if cut && strings.HasSuffix(r.URL.Path, "/token") && s.refreshes() > 0 {
+					return nil, errors.New("unreachable")
+				}
+				return next.RoundTrip(r)
+			})}
+		})
+		tokens, err := logIn(t, c, s.Provider)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := c.TokenSource("alice", nil)
+		if err := source.Save(t.Context(), tokens); err != nil {
+			t.Fatal(err)
+		}
+		s.Change(func() { s.DPoP.Nonce = true })
+		time.Sleep(time.Hour)
+		cut = true
+		var failed *ExchangeError
+		if _, err := source.Token(t.Context()); !errors.As(err, &failed) || failed.Sent || s.refreshes() != 1 {
+			t.Fatalf("got %v after %d refreshes", err, s.refreshes())
+		}
+		if r := s.record(); r.unsure {
+			t.Error("nobody can be in doubt")
 		}
 	})
 }
