@@ -44,7 +44,7 @@ var backchannelLogoutChecks = []check[*backchannelLogout]{
 //
 // Errors: *[VerificationError]; *[ExchangeError] when metadata could not be had.
 func (c *Client) VerifyLogoutToken(ctx context.Context, r *http.Request) (*LogoutToken, error) {
-	return c.verifyLogoutToken(ctx, r, backchannelLogoutChecks, logoutTokenChecks)
+	return c.verifyLogoutToken(ctx, r, backchannelLogoutChecks, logoutTokenChecks())
 }
 
 func (c *Client) verifyLogoutToken(ctx context.Context, r *http.Request, request []check[*backchannelLogout], rows []check[*jwt]) (*LogoutToken, error) {

@@ -129,7 +129,7 @@ func (l logoutLie) tell(t *testing.T, drop string) error {
 }
 
 func tellLogoutRequest(t *testing.T, c *Client, r *http.Request, drop string) error {
-	_, err := c.verifyLogoutToken(t.Context(), r, dropRow(backchannelLogoutChecks, drop), dropRow(logoutTokenChecks, drop))
+	_, err := c.verifyLogoutToken(t.Context(), r, dropRow(backchannelLogoutChecks, drop), dropRow(logoutTokenChecks(), drop))
 	return err
 }
 

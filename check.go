@@ -12,8 +12,8 @@ type check[D document] struct {
 	says       func(D) (expected, got string) // asked when the check failed, or when somebody listens
 }
 
-// tables are the rows of every client, by what they judge; those of registrations lie with the registrar, so that nobody else links them. They
-// are never changed; a test gives one client a copy that lacks a row.
+// tables are a client's rows, by what they judge. They are never changed; a test gives one client a copy that lacks a row, a profile one with
+// other rows.
 type tables struct {
 	metadata           []check[*metadataDocument]
 	request            []check[*requestSupport]
@@ -23,22 +23,31 @@ type tables struct {
 	token              []check[*tokenResponse]
 	idToken, refreshed []check[*jwt]
 	front, back        []check[*jwt]
-	userInfoJWT        []check[*jwt]
-	userInfo           []check[*userInfoDocument]
-	logout             []check[*logoutResponse]
-	device             []check[*deviceResponse]
-	backchannel        []check[*backchannelResponse]
 	recent             []check[*jwt]
-	introspectionJWT   []check[*jwt]
-	introspection      []check[*introspectionDocument]
+
+	// Nil: those that everybody has, see orElse.
+	userInfoJWT      []check[*jwt]
+	userInfo         []check[*userInfoDocument]
+	logout           []check[*logoutResponse]
+	device           []check[*deviceResponse]
+	backchannel      []check[*backchannelResponse]
+	introspectionJWT []check[*jwt]
+	introspection    []check[*introspectionDocument]
 }
 
+// allTables are the rows of every login; the others are named where they are used, so that only those programs link them that do.
 var allTables = tables{
 	metadata: metadataChecks, request: requestChecks, pushed: pushedChecks, callback: callbackChecks, response: responseChecks,
 	jarm: jarmChecks, token: tokenResponseChecks, idToken: idTokenChecks, refreshed: refreshedChecks, front: frontChecks, back: backChecks,
-	userInfoJWT: userInfoJWTChecks, userInfo: userInfoChecks, logout: logoutChecks,
-	device: deviceChecks, backchannel: backchannelChecks, recent: recentChecks, introspectionJWT: introspectionJWTChecks,
-	introspection: introspectionChecks,
+	recent: recentChecks,
+}
+
+// orElse is the client's own table, or the one that everybody has.
+func orElse[D document](own, all []check[D]) []check[D] {
+	if own != nil {
+		return own
+	}
+	return all
 }
 
 // A document is something that came from outside, under judgement.

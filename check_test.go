@@ -153,7 +153,7 @@ func everyTable() map[string]reflect.Value {
 	all := map[string]reflect.Value{
 		"registration":       reflect.ValueOf(registrationChecks),
 		"accessToken":        reflect.ValueOf(slices.Concat(signedChecks, accessTokenChecks)),
-		"logoutToken":        reflect.ValueOf(logoutTokenChecks),
+		"logoutToken":        reflect.ValueOf(logoutTokenChecks()),
 		"backchannelLogout":  reflect.ValueOf(backchannelLogoutChecks),
 		"frontchannelLogout": reflect.ValueOf(frontchannelLogoutChecks),
 		"webFinger":          reflect.ValueOf(webFingerChecks),
@@ -169,7 +169,7 @@ func everyTable() map[string]reflect.Value {
 		"initiation":         reflect.ValueOf(initiationChecks),
 		"sessionFrame":       reflect.ValueOf(sessionFrameChecks),
 	}
-	tables := reflect.ValueOf(allTables)
+	tables := reflect.ValueOf(wholeTables(allTables))
 	for i := range tables.NumField() {
 		all[tables.Type().Field(i).Name] = tables.Field(i)
 	}

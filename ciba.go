@@ -248,7 +248,7 @@ func (c *Client) beginBackchannel(ctx context.Context, s *server, form url.Value
 	if err != nil {
 		return nil, err
 	}
-	if err := judge(ctx, c, c.rows.backchannel, d); err != nil {
+	if err := judge(ctx, c, orElse(c.rows.backchannel, backchannelChecks), d); err != nil {
 		return nil, err
 	}
 	return d, nil

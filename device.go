@@ -197,7 +197,7 @@ func (c *Client) beginDevice(ctx context.Context, s *server, form url.Values) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := judge(ctx, c, c.rows.device, d); err != nil {
+	if err := judge(ctx, c, orElse(c.rows.device, deviceChecks), d); err != nil {
 		return nil, err
 	}
 	return d, nil

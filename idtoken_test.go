@@ -33,6 +33,7 @@ func newTestClient(t *testing.T, p *hostile.Provider, tune ...func(*Config)) *Cl
 
 // without takes a row out of this client's tables.
 func (c *Client) without(name string) {
+	c.rows = wholeTables(c.rows)
 	c.rows.metadata = dropRow(c.rows.metadata, name)
 	c.rows.request = dropRow(c.rows.request, name)
 	c.rows.pushed = dropRow(c.rows.pushed, name)
@@ -52,6 +53,14 @@ func (c *Client) without(name string) {
 	c.rows.recent = dropRow(c.rows.recent, name)
 	c.rows.introspection = dropRow(c.rows.introspection, name)
 	c.rows.introspectionJWT = dropRow(c.rows.introspectionJWT, name)
+}
+
+// wholeTables are t with those tables that nobody but their users links.
+func wholeTables(t tables) tables {
+	t.userInfoJWT, t.userInfo = orElse(t.userInfoJWT, userInfoJWTChecks()), orElse(t.userInfo, userInfoChecks)
+	t.logout, t.device, t.backchannel = orElse(t.logout, logoutChecks), orElse(t.device, deviceChecks), orElse(t.backchannel, backchannelChecks)
+	t.introspection, t.introspectionJWT = orElse(t.introspection, introspectionChecks), orElse(t.introspectionJWT, introspectionJWTChecks())
+	return t
 }
 
 func dropRow[D document](rows []check[D], name string) []check[D] {

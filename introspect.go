@@ -106,25 +106,27 @@ func (*introspectionDocument) kind() string { return "introspection response" }
 func (*introspectionDocument) cause() error { return nil }
 
 // introspectionJWTChecks are the rules for an answer that is signed (RFC 9701 section 5).
-var introspectionJWTChecks = slices.Concat(typed(signedChecks, check[*jwt]{"typ", "RFC 9701 §5, RFC 8725 §3.11",
-	func(_ context.Context, j *jwt) bool {
-		return strings.EqualFold(strings.TrimPrefix(strings.ToLower(j.header.Type), "application/"), "token-introspection+jwt")
-	},
-	func(j *jwt) (string, string) { return "token-introspection+jwt", or(quoted(j.header.Type), "nothing") }}), []check[*jwt]{
-	issuerCheck("RFC 9701 §5"),
-	{"aud", "RFC 9701 §5",
-		func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
-		func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},
-	{"iat", "RFC 9701 §5",
+func introspectionJWTChecks() []check[*jwt] {
+	return slices.Concat(typed(signedChecks, check[*jwt]{"typ", "RFC 9701 §5, RFC 8725 §3.11",
 		func(_ context.Context, j *jwt) bool {
-			iat, ok := j.claims.iat.NumericDate()
-			return ok && iat <= j.latest
+			return strings.EqualFold(strings.TrimPrefix(strings.ToLower(j.header.Type), "application/"), "token-introspection+jwt")
 		},
-		func(j *jwt) (string, string) { return "a time not after " + j.clock(), j.date(j.claims.iat) }},
-	{"token_introspection", "RFC 9701 §5",
-		func(_ context.Context, j *jwt) bool { return j.introspected().Kind() == '{' },
-		func(j *jwt) (string, string) { return "an object", kindOf(j.introspected()) }},
-})
+		func(j *jwt) (string, string) { return "token-introspection+jwt", or(quoted(j.header.Type), "nothing") }}), []check[*jwt]{
+		issuerCheck("RFC 9701 §5"),
+		{"aud", "RFC 9701 §5",
+			func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
+			func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},
+		{"iat", "RFC 9701 §5",
+			func(_ context.Context, j *jwt) bool {
+				iat, ok := j.claims.iat.NumericDate()
+				return ok && iat <= j.latest
+			},
+			func(j *jwt) (string, string) { return "a time not after " + j.clock(), j.date(j.claims.iat) }},
+		{"token_introspection", "RFC 9701 §5",
+			func(_ context.Context, j *jwt) bool { return j.introspected().Kind() == '{' },
+			func(j *jwt) (string, string) { return "an object", kindOf(j.introspected()) }},
+	})
+}
 
 // typed puts another row for typ into a table: kinds of JWT that have a type of their own must have it.
 func typed(rows []check[*jwt], typ check[*jwt]) []check[*jwt] {
@@ -279,7 +281,7 @@ func (c *Client) Introspect(ctx context.Context, token Secret, hint ...string) (
 	if ok && !active {
 		return nil, &ResponseError{Endpoint: name, Code: ErrInactive, Description: "the token is not active", Status: res.Status}
 	}
-	if err := judge(ctx, c, c.rows.introspection, d); err != nil {
+	if err := judge(ctx, c, orElse(c.rows.introspection, introspectionChecks), d); err != nil {
 		return nil, err
 	}
 	return d.result(payload), nil
@@ -340,7 +342,7 @@ var introspectionMediaTypes = []string{"application/json", introspectionMediaTyp
 func (c *Client) verifyIntrospection(ctx context.Context, s *server, compact string) ([]byte, error) {
 	j := c.newJWT("introspection response", s, s.introspectionAlgs, compact, expectation{})
 	defer j.release()
-	if err := judge(ctx, c, c.rows.introspectionJWT, j); err != nil {
+	if err := judge(ctx, c, orElse(c.rows.introspectionJWT, introspectionJWTChecks()), j); err != nil {
 		return nil, err
 	}
 	j.keepHeader()

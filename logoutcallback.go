@@ -49,5 +49,5 @@ func (c *Client) LogoutCallback(ctx context.Context, r *http.Request, pending ..
 	if d.tx != nil {
 		ctx = c.withFlow(ctx, d.tx.flow)
 	}
-	return judge(c.newFlow(ctx), c, c.rows.logout, d)
+	return judge(c.newFlow(ctx), c, orElse(c.rows.logout, logoutChecks), d)
 }

@@ -73,104 +73,106 @@ func (t LogoutToken) MarshalText() ([]byte, error) { return []byte(t.String()), 
 
 // logoutTokenChecks are the rules of OpenID Connect Back-Channel Logout 1.0 section 2.6, in order; those of a session, numbers 9 to 11, are
 // for whoever keeps the sessions. They are in no table of the Client's, so that only those link them who verify logout tokens.
-var logoutTokenChecks = slices.Concat(typed(signedChecks, check[*jwt]{"typ", "OpenID Connect Back-Channel Logout 1.0 §2.4, RFC 8725 §3.11",
-	func(_ context.Context, j *jwt) bool {
-		// Recommended only, so that many say JWT or nothing; events tells what it is.
-		return !foreignType(j.header.Type) || strings.TrimPrefix(strings.ToLower(j.header.Type), "application/") == "logout+jwt"
-	},
-	func(j *jwt) (string, string) {
-		return "logout+jwt, JWT or nothing", or(quoted(j.header.Type), "nothing")
-	}}), []check[*jwt]{
-	issuerCheck("OpenID Connect Back-Channel Logout 1.0 §2.6 (4)"),
-	{"tid", tenantSpec,
-		func(_ context.Context, j *jwt) bool { return j.tenantFits() },
-		func(j *jwt) (string, string) { return j.tenantStory() }},
-	{"aud", "OpenID Connect Back-Channel Logout 1.0 §2.6 (4)",
-		func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
-		func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},
-	{"iat", "OpenID Connect Back-Channel Logout 1.0 §2.6 (4)",
+func logoutTokenChecks() []check[*jwt] {
+	return slices.Concat(typed(signedChecks, check[*jwt]{"typ", "OpenID Connect Back-Channel Logout 1.0 §2.4, RFC 8725 §3.11",
 		func(_ context.Context, j *jwt) bool {
-			iat, ok := j.claims.iat.NumericDate()
-			return ok && iat <= j.latest
-		},
-		func(j *jwt) (string, string) { return "a time not after " + j.clock(), j.date(j.claims.iat) }},
-	{"exp", "OpenID Connect Back-Channel Logout 1.0 §2.6 (4)",
-		func(_ context.Context, j *jwt) bool {
-			exp, ok := j.claims.exp.NumericDate()
-			return ok && j.earliest < exp
-		},
-		func(j *jwt) (string, string) { return "a time after " + j.clock(), j.date(j.claims.exp) }},
-	// However late it expires, its jti need not be remembered for longer.
-	{"age", "OpenID Connect Back-Channel Logout 1.0 §2.4",
-		func(_ context.Context, j *jwt) bool {
-			iat, _ := j.claims.iat.NumericDate()
-			return j.earliest-iat <= int64(maxRecentAge/time.Second)
+			// Recommended only, so that many say JWT or nothing; events tells what it is.
+			return !foreignType(j.header.Type) || strings.TrimPrefix(strings.ToLower(j.header.Type), "application/") == "logout+jwt"
 		},
 		func(j *jwt) (string, string) {
-			return "issued at most " + maxRecentAge.String() + " before " + j.clock(), j.date(j.claims.iat)
-		}},
-	{"nbf", "RFC 7519 §4.1.5",
-		func(_ context.Context, j *jwt) bool {
-			nbf, ok := j.claims.nbf.NumericDate()
-			return j.claims.nbf == nil || ok && nbf <= j.latest
-		},
-		func(j *jwt) (string, string) {
-			return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
-		}},
-	{"sub", "OpenID Connect Back-Channel Logout 1.0 §2.4",
-		func(_ context.Context, j *jwt) bool {
-			var ok bool
-			j.subject, ok = j.claims.sub.Text()
-			return j.claims.sub == nil || ok && j.subject != "" && len(j.subject) <= maxSubject
-		},
-		func(j *jwt) (string, string) { return "nothing, or a subject of 1 to 255 bytes", shown(j.claims.sub) }},
-	{"sid", "OpenID Connect Back-Channel Logout 1.0 §2.4",
-		func(_ context.Context, j *jwt) bool {
-			sid, ok := j.claims.sid.Text()
-			return j.claims.sid == nil || ok && sid != ""
-		},
-		func(j *jwt) (string, string) { return "nothing, or the name of a session", kindOf(j.claims.sid) }},
-	{"sub or sid", "OpenID Connect Back-Channel Logout 1.0 §2.6 (5)",
-		func(_ context.Context, j *jwt) bool { return j.claims.sub != nil || j.claims.sid != nil },
-		func(j *jwt) (string, string) {
-			if j.claims.sub == nil && j.claims.sid == nil {
-				return "a subject or a session", "neither"
-			}
-			return "a subject or a session", "one"
-		}},
-	{"events", "OpenID Connect Back-Channel Logout 1.0 §2.6 (6)",
-		func(_ context.Context, j *jwt) bool { return j.logoutEvent().Kind() == '{' },
-		func(j *jwt) (string, string) {
-			if v := j.logoutEvent(); v != nil {
-				return "an object as " + logoutEvent, kindOf(v)
-			}
-			return "an object with the member " + logoutEvent, kindOf(j.claims.events) + " without it"
-		}},
-	{"nonce", "OpenID Connect Back-Channel Logout 1.0 §2.6 (7)",
-		func(_ context.Context, j *jwt) bool { return j.claims.nonce == nil },
-		func(j *jwt) (string, string) { return "no nonce", kindOf(j.claims.nonce) }},
-	{"jti", "OpenID Connect Back-Channel Logout 1.0 §2.4",
-		func(_ context.Context, j *jwt) bool {
-			jti, ok := j.claims.jti.Text()
-			return ok && jti != ""
-		},
-		func(j *jwt) (string, string) { return "a name of this token", kindOf(j.claims.jti) }},
-	// The last row: what is refused by another one must not use up the name.
-	{"replay", "OpenID Connect Back-Channel Logout 1.0 §2.6 (8)",
-		func(ctx context.Context, j *jwt) bool {
-			j.fresh, j.err = j.c.store.Add(ctx, j.logoutKey(), nil, j.acceptable())
-			return j.fresh
-		},
-		func(j *jwt) (string, string) {
-			got := "one that came before"
-			if j.fresh {
-				got = "a new one"
-			} else if j.err != nil {
-				got = "one of which Config.Store cannot say that"
-			}
-			return "a token that did not come before", got
-		}},
-})
+			return "logout+jwt, JWT or nothing", or(quoted(j.header.Type), "nothing")
+		}}), []check[*jwt]{
+		issuerCheck("OpenID Connect Back-Channel Logout 1.0 §2.6 (4)"),
+		{"tid", tenantSpec,
+			func(_ context.Context, j *jwt) bool { return j.tenantFits() },
+			func(j *jwt) (string, string) { return j.tenantStory() }},
+		{"aud", "OpenID Connect Back-Channel Logout 1.0 §2.6 (4)",
+			func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
+			func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},
+		{"iat", "OpenID Connect Back-Channel Logout 1.0 §2.6 (4)",
+			func(_ context.Context, j *jwt) bool {
+				iat, ok := j.claims.iat.NumericDate()
+				return ok && iat <= j.latest
+			},
+			func(j *jwt) (string, string) { return "a time not after " + j.clock(), j.date(j.claims.iat) }},
+		{"exp", "OpenID Connect Back-Channel Logout 1.0 §2.6 (4)",
+			func(_ context.Context, j *jwt) bool {
+				exp, ok := j.claims.exp.NumericDate()
+				return ok && j.earliest < exp
+			},
+			func(j *jwt) (string, string) { return "a time after " + j.clock(), j.date(j.claims.exp) }},
+		// However late it expires, its jti need not be remembered for longer.
+		{"age", "OpenID Connect Back-Channel Logout 1.0 §2.4",
+			func(_ context.Context, j *jwt) bool {
+				iat, _ := j.claims.iat.NumericDate()
+				return j.earliest-iat <= int64(maxRecentAge/time.Second)
+			},
+			func(j *jwt) (string, string) {
+				return "issued at most " + maxRecentAge.String() + " before " + j.clock(), j.date(j.claims.iat)
+			}},
+		{"nbf", "RFC 7519 §4.1.5",
+			func(_ context.Context, j *jwt) bool {
+				nbf, ok := j.claims.nbf.NumericDate()
+				return j.claims.nbf == nil || ok && nbf <= j.latest
+			},
+			func(j *jwt) (string, string) {
+				return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
+			}},
+		{"sub", "OpenID Connect Back-Channel Logout 1.0 §2.4",
+			func(_ context.Context, j *jwt) bool {
+				var ok bool
+				j.subject, ok = j.claims.sub.Text()
+				return j.claims.sub == nil || ok && j.subject != "" && len(j.subject) <= maxSubject
+			},
+			func(j *jwt) (string, string) { return "nothing, or a subject of 1 to 255 bytes", shown(j.claims.sub) }},
+		{"sid", "OpenID Connect Back-Channel Logout 1.0 §2.4",
+			func(_ context.Context, j *jwt) bool {
+				sid, ok := j.claims.sid.Text()
+				return j.claims.sid == nil || ok && sid != ""
+			},
+			func(j *jwt) (string, string) { return "nothing, or the name of a session", kindOf(j.claims.sid) }},
+		{"sub or sid", "OpenID Connect Back-Channel Logout 1.0 §2.6 (5)",
+			func(_ context.Context, j *jwt) bool { return j.claims.sub != nil || j.claims.sid != nil },
+			func(j *jwt) (string, string) {
+				if j.claims.sub == nil && j.claims.sid == nil {
+					return "a subject or a session", "neither"
+				}
+				return "a subject or a session", "one"
+			}},
+		{"events", "OpenID Connect Back-Channel Logout 1.0 §2.6 (6)",
+			func(_ context.Context, j *jwt) bool { return j.logoutEvent().Kind() == '{' },
+			func(j *jwt) (string, string) {
+				if v := j.logoutEvent(); v != nil {
+					return "an object as " + logoutEvent, kindOf(v)
+				}
+				return "an object with the member " + logoutEvent, kindOf(j.claims.events) + " without it"
+			}},
+		{"nonce", "OpenID Connect Back-Channel Logout 1.0 §2.6 (7)",
+			func(_ context.Context, j *jwt) bool { return j.claims.nonce == nil },
+			func(j *jwt) (string, string) { return "no nonce", kindOf(j.claims.nonce) }},
+		{"jti", "OpenID Connect Back-Channel Logout 1.0 §2.4",
+			func(_ context.Context, j *jwt) bool {
+				jti, ok := j.claims.jti.Text()
+				return ok && jti != ""
+			},
+			func(j *jwt) (string, string) { return "a name of this token", kindOf(j.claims.jti) }},
+		// The last row: what is refused by another one must not use up the name.
+		{"replay", "OpenID Connect Back-Channel Logout 1.0 §2.6 (8)",
+			func(ctx context.Context, j *jwt) bool {
+				j.fresh, j.err = j.c.store.Add(ctx, j.logoutKey(), nil, j.acceptable())
+				return j.fresh
+			},
+			func(j *jwt) (string, string) {
+				got := "one that came before"
+				if j.fresh {
+					got = "a new one"
+				} else if j.err != nil {
+					got = "one of which Config.Store cannot say that"
+				}
+				return "a token that did not come before", got
+			}},
+	})
+}
 
 // logoutEvent is the value of that member of events; nil where there is none.
 func (j *jwt) logoutEvent() (found strict.Value) {

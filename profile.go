@@ -158,8 +158,8 @@ func (p *profile) over(t tables) tables {
 	t.token = laidOver(t.token, p.tokens)
 	t.idToken = laidOver(t.idToken, p.idTokens)
 	t.front = laidOver(t.front, p.front)
-	t.userInfoJWT = laidOver(t.userInfoJWT, p.userInfo)
-	t.introspectionJWT = laidOver(t.introspectionJWT, p.inspects)
+	t.userInfoJWT = laidOver(orElse(t.userInfoJWT, userInfoJWTChecks()), p.userInfo)
+	t.introspectionJWT = laidOver(orElse(t.introspectionJWT, introspectionJWTChecks()), p.inspects)
 	return t
 }
 

@@ -587,7 +587,7 @@ func TestClausesAreWellFormed(t *testing.T) {
 			}
 			seen[c] = true
 		}
-		tables := reflect.ValueOf(p.over(allTables))
+		tables := reflect.ValueOf(wholeTables(p.over(allTables)))
 		for i := range tables.NumField() {
 			for j := range tables.Field(i).Len() {
 				if row := tables.Field(i).Index(j); row.FieldByName("holds").IsNil() {

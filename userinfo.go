@@ -61,30 +61,32 @@ func (*userInfoDocument) cause() error { return nil }
 
 // userInfoJWTChecks are the rules for UserInfo that the server signs (OpenID Connect Core 1.0 sections 5.3.2 and 5.3.4). A server need
 // not say for whom; a token for somebody else is refused.
-var userInfoJWTChecks = slices.Concat(signedChecks, []check[*jwt]{
-	{"iss", "OpenID Connect Core 1.0 §5.3.2",
-		func(_ context.Context, j *jwt) bool { return j.claims.iss == nil || j.issuerFits() },
-		func(j *jwt) (string, string) { return "nothing, or " + j.wantedIssuer(), shown(j.claims.iss) }},
-	{"aud", "OpenID Connect Core 1.0 §5.3.2",
-		func(_ context.Context, j *jwt) bool { return j.claims.aud == nil || j.audienceIsUs() },
-		func(j *jwt) (string, string) { return "nothing, or " + j.audiences(), shown(j.claims.aud) }},
-	{"exp", "RFC 7519 §4.1.4",
-		func(_ context.Context, j *jwt) bool {
-			exp, ok := j.claims.exp.NumericDate()
-			return j.claims.exp == nil || ok && j.earliest < exp
-		},
-		func(j *jwt) (string, string) {
-			return "nothing, or a time after " + j.clock(), j.date(j.claims.exp)
-		}},
-	{"nbf", "RFC 7519 §4.1.5",
-		func(_ context.Context, j *jwt) bool {
-			nbf, ok := j.claims.nbf.NumericDate()
-			return j.claims.nbf == nil || ok && nbf <= j.latest
-		},
-		func(j *jwt) (string, string) {
-			return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
-		}},
-})
+func userInfoJWTChecks() []check[*jwt] {
+	return slices.Concat(signedChecks, []check[*jwt]{
+		{"iss", "OpenID Connect Core 1.0 §5.3.2",
+			func(_ context.Context, j *jwt) bool { return j.claims.iss == nil || j.issuerFits() },
+			func(j *jwt) (string, string) { return "nothing, or " + j.wantedIssuer(), shown(j.claims.iss) }},
+		{"aud", "OpenID Connect Core 1.0 §5.3.2",
+			func(_ context.Context, j *jwt) bool { return j.claims.aud == nil || j.audienceIsUs() },
+			func(j *jwt) (string, string) { return "nothing, or " + j.audiences(), shown(j.claims.aud) }},
+		{"exp", "RFC 7519 §4.1.4",
+			func(_ context.Context, j *jwt) bool {
+				exp, ok := j.claims.exp.NumericDate()
+				return j.claims.exp == nil || ok && j.earliest < exp
+			},
+			func(j *jwt) (string, string) {
+				return "nothing, or a time after " + j.clock(), j.date(j.claims.exp)
+			}},
+		{"nbf", "RFC 7519 §4.1.5",
+			func(_ context.Context, j *jwt) bool {
+				nbf, ok := j.claims.nbf.NumericDate()
+				return j.claims.nbf == nil || ok && nbf <= j.latest
+			},
+			func(j *jwt) (string, string) {
+				return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
+			}},
+	})
+}
 
 var userInfoChecks = []check[*userInfoDocument]{
 	{"sub", "OpenID Connect Core 1.0 §5.3.2",
@@ -157,7 +159,7 @@ func (c *Client) UserInfo(ctx context.Context, t *Tokens) (*UserInfo, error) {
 	if err != nil {
 		return nil, &ExchangeError{Endpoint: "userinfo", Sent: true, Status: res.Status, Expected: "a JSON object of claims", Got: "something else", Err: err}
 	}
-	if err := judge(ctx, c, c.rows.userInfo, d); err != nil {
+	if err := judge(ctx, c, orElse(c.rows.userInfo, userInfoChecks), d); err != nil {
 		return nil, err
 	}
 	v := &userInfo{t.IDToken.Issuer(), t.IDToken.Subject(), claims}
@@ -210,7 +212,7 @@ func (c *Client) askUserInfo(ctx context.Context, u *url.URL, t *Tokens) (*endpo
 func (c *Client) verifyUserInfo(ctx context.Context, s *server, compact string, t *IDToken) ([]byte, error) {
 	j := c.newJWT("UserInfo", s, s.userInfoAlgs, compact, expectation{issuer: c.firstName(t.Issuer())})
 	defer j.release()
-	if err := judge(ctx, c, c.rows.userInfoJWT, j); err != nil {
+	if err := judge(ctx, c, orElse(c.rows.userInfoJWT, userInfoJWTChecks()), j); err != nil {
 		return nil, err
 	}
 	j.keepHeader()

@@ -125,7 +125,7 @@ func (l signedLie) tell(t *testing.T, drop string) error {
 	p := hostile.New(t)
 	p.UserInfoJWT = l.lie
 	c := newTestClient(t, p)
-	c.rows.userInfoJWT, c.rows.userInfo = dropRow(c.rows.userInfoJWT, drop), dropRow(c.rows.userInfo, drop)
+	c.rows.userInfoJWT, c.rows.userInfo = dropRow(userInfoJWTChecks(), drop), dropRow(userInfoChecks, drop)
 	tokens, err := logIn(t, c, p)
 	if err != nil {
 		t.Fatal(err)
