@@ -840,7 +840,7 @@ func TestTokenRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := got.encode(); err != nil || string(again) != string(b) || got.unsure != r.unsure || got.spent != r.spent {
+		if again, err := got.encode(); err != nil || string(again) != string(b) || got.unsure != r.unsure || got.spent != r.spent || (got.refused == nil) != (r.refused == nil) || (got.failed == nil) != (r.failed == nil) {
 			t.Errorf("%d: got %+v, want %+v", i, got, r)
 		}
 		for n := 1; n < len(b); n++ {
