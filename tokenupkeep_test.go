@@ -809,6 +809,7 @@ func TestTokenSourceUnsavedIsUsed(t *testing.T) {
 		if mustToken(t, source) != second {
 			t.Error("not those")
 		}
+		time.Sleep(time.Second) // what gave up has tidied up
 		other := s.source(nil)
 		s.backend.meets(func(saved bool) {
 			if !saved {
