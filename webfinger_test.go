@@ -2,7 +2,9 @@ package openid
 
 import (
 	"errors"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -201,4 +203,21 @@ func FuzzIdentifiers(f *testing.F) {
 			t.Errorf("%q became %q at %v", s, resource, at)
 		}
 	})
+}
+
+// TestVisitorsHangUp: who reads a document of somebody's keeps no connection to them.
+func TestVisitorsHangUp(t *testing.T) {
+	closed := make(chan struct{})
+	s := httptest.NewUnstartedServer(hostile.JSON(`{"links":[{"rel":` + issuerRel + `,"href":"https://op.example"}]}`))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	if _, err := FindIssuer(t.Context(), Config{InsecureAllowHTTP: true}, s.URL+"/alice", anybody); err != nil {
+		t.Fatal(err)
+	}
+	<-closed
 }

@@ -43,6 +43,9 @@ func TestPublicTransport(t *testing.T) {
 		for _, loopback := range []bool{false, true} {
 			tr := NewPublicTransport(loopback)
 			defer tr.CloseIdleConnections()
+			if tr.Proxy != nil {
+				t.Error("a proxy would resolve names behind the guard")
+			}
 			resp, err := (&Client{Transport: tr, AllowHTTP: true}).Do(t.Context(), &Request{Method: "GET", URL: u, Accept: jsonOnly})
 			if loopback {
 				if err != nil || resp.Status != 200 {
