@@ -31,6 +31,8 @@ const (
 // Config describes one client at one server. Issuer, ClientID and Auth are required; the zero value of everything else is the safe
 // choice.
 type Config struct {
+	// Name is what an application with several servers calls this one, in addresses and on buttons; package login reads it.
+	Name string
 	// Issuer is the server's issuer identifier, byte for byte as the server writes it: a missing or an extra slash at its end is
 	// another issuer (OpenID Connect Discovery 1.0 section 4.3). A server with many tenants writes {tenantid} into it; what stands there is
 	// checked against Tenants, and DiscoveryURL says where the metadata for all of them lies.

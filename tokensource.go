@@ -31,6 +31,7 @@ type TokenSource struct {
 	login  endpoint.Flight[*keptTokens] // a grant that may wait for a user
 
 	mu        sync.Mutex
+	until     time.Time
 	epoch     int // counts what Save and Forget did: what was on its way before is not kept after
 	failed    failure
 	observers []func(context.Context, TokenChange)
@@ -290,6 +291,24 @@ func (s *TokenSource) replace(k *keptTokens, epoch int) {
 func (s *TokenSource) renewable(t *Tokens) bool {
 	r := tokenRecord{tokens: t}
 	return r.refreshable() || s.standIn(&r) != nil
+}
+
+// KeepUntil has the store forget, at end, what this source puts there: the tokens of a session that then is over. The zero time, as without
+// it, keeps them for as long as they may be of use.
+func (s *TokenSource) KeepUntil(end time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until = end
+}
+
+// lifetime is how long the store keeps r.
+func (s *TokenSource) lifetime(r *tokenRecord, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.until.IsZero() {
+		return r.lifetime(now)
+	}
+	return max(min(r.lifetime(now), s.until.Sub(now)), time.Second)
 }
 
 // String names the client and shows nothing of what the source holds.

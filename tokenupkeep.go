@@ -122,7 +122,7 @@ func (s *TokenSource) hold(ctx context.Context, held *store.Held, rejected *kept
 	if err != nil {
 		return store.Change{}, err
 	}
-	return store.Put(b, r.lifetime(time.Now())), nil
+	return store.Put(b, s.lifetime(r, time.Now())), nil
 }
 
 // refresh uses the refresh token, which nobody else may have used meanwhile, and then the grant. It reports whether r was changed.
@@ -256,7 +256,7 @@ func (s *TokenSource) save(ctx context.Context, t *Tokens, kind string) (*keptTo
 	if err == nil {
 		err = s.c.store.Update(ctx, s.key, func(context.Context, *store.Held) (store.Change, error) {
 			epoch = s.drop() // in the order of the leases: the last one to save is the one that is cached
-			return store.Put(b, r.lifetime(began)), nil
+			return store.Put(b, s.lifetime(r, began)), nil
 		})
 	}
 	if !errors.Is(err, store.ErrLost) {

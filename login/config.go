@@ -1,0 +1,259 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/store"
+)
+
+// A Config says how an application logs its users in.
+type Config struct {
+	// BaseURL is where the [Handler] can be reached from outside, such as https://app.example/auth; the addresses below it are made from it,
+	// never from a request. http is for loopback addresses, in development.
+	BaseURL string
+	// Keys seal what lies in cookies: the first seals, all of them open. To rotate, put a new one in front, and remove the old one after
+	// Lifetime. Each is at least 32 random bytes, shared by all processes of the application. Nil, on loopback over http only: a key of this
+	// process.
+	Keys []openid.Secret
+	// Store holds sessions and tokens, and all processes of the application share one. Who can read it can use the tokens: see [store.Sealed].
+	// Nil: a store of this process only, for 100,000 keys.
+	Store *store.Store
+	// Stateless keeps sessions in sealed cookies instead, without tokens and without the ID Token: for applications that only want to know who it
+	// is. A copy of the cookie stays good until its lifetimes end, also after a logout, and there is room for about 3 KB of values, of which
+	// the last of several simultaneous changes wins.
+	Stateless bool
+	// Scope is asked for at every login; "openid" when nil. With "offline_access" most providers give a refresh token.
+	Scope []string
+	// ReturnTo lists the absolute URLs to which a browser may be sent after a login or a logout, byte for byte. Paths of this site need not be
+	// listed.
+	ReturnTo []string
+	// AfterLogout is where a logout ends: a path, or one of ReturnTo; "/" when empty.
+	AfterLogout string
+	// IdleLifetime ends a session that is not used, to the minute; an hour when zero. Lifetime ends every session; 12 hours when zero. Neither
+	// has to do with the expiry of the ID Token, which is when it may last be accepted.
+	IdleLifetime, Lifetime time.Duration
+	// CookieName sets apart applications that share a host; "session" when empty. The name in the browser has a __Host- in front.
+	CookieName string
+	// Development shows on error pages which check failed, and why.
+	Development bool
+
+	// Ask may change each authorization request, by what the browser asked for: prompt, login hint, resources, authorization details, response
+	// mode. Redirect URI and AppState are not its own.
+	Ask func(*http.Request, *openid.AuthorizationRequest) error
+	// Identify finds out who logged in at a provider without ID Tokens (plain OAuth 2, scope without "openid"), usually by an API of the
+	// provider's: the subject has to be unique there and never reassigned. Such a user is as true as that API.
+	Identify func(context.Context, *Result) (subject string, err error)
+	// OnLogin is asked before there is a session: it may look up or make the application's user, put what it needs into [Result].Values, and
+	// refuse by an error; a [Refusal] is shown to the user.
+	OnLogin func(context.Context, *Result) error
+	// LoadUser is called for each request of a signed-in user; what it returns is in [User.Account]. An error that is an [ErrNoAccount] ends the
+	// session, any other is a 503.
+	LoadUser func(context.Context, *User) (any, error)
+	// OnFailure answers instead of the error page. Cache-Control and Referrer-Policy are set already.
+	OnFailure func(http.ResponseWriter, *http.Request, *Failure)
+	// OnResult answers a login that succeeded, instead of the way back to where the user wanted to go; the session exists and its cookie is set.
+	OnResult func(http.ResponseWriter, *http.Request, *Result)
+	// Page replaces the HTML of this package's pages.
+	Page func(http.ResponseWriter, *http.Request, *Page)
+	// Report hears of everything that failed, for the log. No error has a token or a secret in it.
+	Report func(*http.Request, error)
+}
+
+// String names the application and shows no key.
+func (cfg Config) String() string { return "login.Config of " + cfg.BaseURL }
+
+// Format writes what String says, for every verb.
+func (cfg Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, cfg.String()) }
+
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (cfg Config) MarshalText() ([]byte, error) { return []byte(cfg.String()), nil }
+
+// A ConfigError is one mistake of a [Config], or of a provider's; [New] reports all of them at once, joined.
+type ConfigError struct{ Field, Expected, Got string }
+
+// Error names the field and both sides of the mistake.
+func (e *ConfigError) Error() string {
+	return "login: Config." + e.Field + ": expected " + e.Expected + ", got " + e.Got
+}
+
+const (
+	ownStoreItems   = 100_000
+	defaultIdle     = time.Hour
+	defaultLifetime = 12 * time.Hour
+	maxTouchEvery   = time.Minute
+
+	newKey = "; to make one: openssl rand -base64 32"
+)
+
+type mistakes []error
+
+func (m *mistakes) add(field, expected, got string) {
+	*m = append(*m, &ConfigError{field, expected, got})
+}
+
+// settle checks cfg and fills in what it leaves out.
+func (c *core) settle() mistakes {
+	var m mistakes
+	cfg := &c.cfg
+	cfg.ReturnTo, cfg.Scope, cfg.Keys = slices.Clone(cfg.ReturnTo), slices.Clone(cfg.Scope), slices.Clone(cfg.Keys)
+	if u, expected := baseURL(cfg.BaseURL); expected != "" {
+		m.add("BaseURL", expected, fmt.Sprintf("%q", cfg.BaseURL))
+	} else {
+		c.origin, c.path, c.secure = u.Scheme+"://"+u.Host, strings.TrimRight(u.Path, "/"), u.Scheme == "https"
+		c.base = c.origin + c.path
+	}
+	for i, key := range cfg.Keys {
+		if k := key.Reveal(); len(k) < minKey {
+			m.add(fmt.Sprintf("Keys[%d]", i), fmt.Sprintf("at least %d random bytes%s", minKey, newKey), fmt.Sprintf("%d bytes", len(k)))
+		} else if strings.Count(k, k[:1]) == len(k) {
+			m.add(fmt.Sprintf("Keys[%d]", i), "random bytes"+newKey, "one byte over and over")
+		}
+	}
+	if len(cfg.Keys) == 0 && c.secure {
+		m.add("Keys", "a key of 32 random bytes, for all processes of the application"+newKey, "none")
+	}
+	if cfg.Stateless && cfg.OnLogin == nil && slices.Contains(cfg.Scope, "offline_access") {
+		m.add("Scope", "no offline_access with Stateless, which keeps no tokens", `"offline_access"`)
+	}
+	if cfg.Scope == nil {
+		cfg.Scope = []string{"openid"}
+	}
+	if !slices.Contains(cfg.Scope, "openid") && cfg.Identify == nil && cfg.Ask == nil {
+		m.add("Scope", `"openid" among them, or Identify for a provider without ID Tokens`, fmt.Sprintf("%q", cfg.Scope))
+	}
+	for i, to := range cfg.ReturnTo {
+		if u, err := url.Parse(to); err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) || !printable(to) {
+			m.add(fmt.Sprintf("ReturnTo[%d]", i), "an absolute https URL", fmt.Sprintf("%q", to))
+		}
+	}
+	if cfg.AfterLogout == "" {
+		cfg.AfterLogout = "/"
+	}
+	if _, ok := c.returnTarget(cfg.AfterLogout); !ok {
+		m.add("AfterLogout", "a path of this site outside of BaseURL, or one of ReturnTo", fmt.Sprintf("%q", cfg.AfterLogout))
+	}
+	for _, d := range []struct {
+		field string
+		value *time.Duration
+		usual time.Duration
+	}{{"IdleLifetime", &cfg.IdleLifetime, defaultIdle}, {"Lifetime", &cfg.Lifetime, defaultLifetime}} {
+		if *d.value == 0 {
+			*d.value = d.usual
+		} else if *d.value < time.Second {
+			m.add(d.field, "a second or more", d.value.String())
+		}
+	}
+	c.touchEvery = min(cfg.IdleLifetime/10, maxTouchEvery)
+	if cfg.CookieName == "" {
+		cfg.CookieName = "session"
+	}
+	if !cookieWord(cfg.CookieName) {
+		m.add("CookieName", "letters, digits, - and _, at most 32", fmt.Sprintf("%q", cfg.CookieName))
+	}
+	if c.store = cfg.Store; c.store == nil {
+		c.store = store.Memory(ownStoreItems)
+	}
+	return m
+}
+
+func baseURL(raw string) (u *url.URL, expected string) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || !u.IsAbs() || u.Host == "" || u.Hostname() == "":
+		return nil, "an absolute URL such as https://app.example/auth"
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(raw, "#"):
+		return nil, "a URL without user, query and fragment"
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return nil, "https, or http on a loopback address: cookies that sign in are not for the open network"
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, "https"
+	case u.RawPath != "" || !plainPath(u.Path) || !printable(u.Path) || strings.Contains(strings.TrimPrefix(u.Path, "/"), "//"):
+		return nil, "a plain path"
+	}
+	return u, ""
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func cookieWord(s string) bool {
+	return s != "" && len(s) <= 32 && !strings.ContainsFunc(s, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_')
+	})
+}
+
+// A provider is one server at which users may log in.
+type provider struct {
+	name     string
+	issuer   string
+	client   *openid.Client
+	callback string // the path
+	logged   string // the path after a logout
+}
+
+// addProvider makes the client of a provider.
+func (c *core) addProvider(i int, cfg openid.Config, alone bool) (m mistakes) {
+	where := fmt.Sprintf("providers[%d].", i)
+	name := cfg.Name
+	switch {
+	case name == "" && !alone:
+		m.add(where+"Name", "a name for each of several providers, since each has a callback of its own", "nothing")
+	case name != "" && !cookieWord(name):
+		m.add(where+"Name", "letters, digits, - and _, at most 32", fmt.Sprintf("%q", name))
+	case c.provider(name) != nil:
+		m.add(where+"Name", "another name for each provider", fmt.Sprintf("%q twice", name))
+	}
+	suffix := ""
+	if name != "" {
+		suffix = "/" + name
+	}
+	p := &provider{name: name, issuer: cfg.Issuer, callback: c.path + "/callback" + suffix, logged: c.path + "/logged-out" + suffix}
+	switch u, err := url.Parse(cfg.RedirectURI); {
+	case cfg.RedirectURI == "":
+		cfg.RedirectURI = c.origin + p.callback
+	case err != nil || u.Scheme+"://"+u.Host != c.origin || u.RawQuery != "" || u.RawPath != "":
+		m.add(where+"RedirectURI", "nothing, which means "+c.origin+p.callback+", or another address of "+c.origin, fmt.Sprintf("%q", cfg.RedirectURI))
+	default:
+		p.callback = u.Path
+	}
+	for _, other := range c.providers {
+		if other.callback == p.callback {
+			m.add(where+"RedirectURI", "a callback of its own for each provider (RFC 9700 §4.4)", fmt.Sprintf("%q twice", cfg.RedirectURI))
+		}
+	}
+	if cfg.Keys == nil {
+		cfg.Keys = c.cfg.Keys
+	}
+	if cfg.Store == nil {
+		cfg.Store = c.store
+	}
+	client, err := openid.New(cfg)
+	if err != nil {
+		m = append(m, fmt.Errorf("login: providers[%d]: %w", i, err))
+	}
+	p.client = client
+	c.providers = append(c.providers, p)
+	return m
+}
+
+func (c *core) provider(name string) *provider {
+	for _, p := range c.providers {
+		if p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+var errNoProvider = errors.New("login: New: there is no provider")

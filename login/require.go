@@ -1,0 +1,152 @@
+package login
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Need is more than being signed in.
+type Need struct {
+	// MaxAge is how long ago the user may have proved who they are: 0 for any time, and never less than a minute, which the way back takes.
+	MaxAge time.Duration
+	// ACR are classes of authentication, the best first; one of them is needed.
+	ACR []string
+	// Scope has to be granted, all of it, in addition to what was before.
+	Scope []string
+}
+
+func (n Need) none() bool { return n.MaxAge == 0 && len(n.ACR) == 0 && len(n.Scope) == 0 }
+
+func (n Need) met(s *session, now time.Time) bool {
+	return s.signed() && n.recent(s, now) && (len(n.ACR) == 0 || slices.Contains(n.ACR, s.acr)) && len(n.missing(s)) == 0
+}
+
+// recent allows for what the clocks may differ.
+func (n Need) recent(s *session, now time.Time) bool {
+	return n.MaxAge <= 0 || !s.authTime.IsZero() && now.Sub(s.authTime) <= max(n.MaxAge, time.Minute)+30*time.Second
+}
+
+func (n Need) missing(s *session) (scope []string) {
+	for _, one := range n.Scope {
+		if !hasWord(s.scope, one) {
+			scope = append(scope, one)
+		}
+	}
+	return scope
+}
+
+func hasWord(list, word string) bool {
+	for one := range strings.FieldsSeq(list) {
+		if one == word {
+			return true
+		}
+	}
+	return false
+}
+
+// With is the same login with a need: its Require sends signed-in users back to the provider for what they lack, and returns them to where they
+// were. When the provider does not give it they are told so, instead of being sent round and round.
+func (h *Handler) With(n Need) *Handler {
+	n.ACR, n.Scope = slices.Clone(n.ACR), slices.Clone(n.Scope)
+	return &Handler{core: h.core, need: n}
+}
+
+// Require lets the requests of signed-in users through to next, where [UserFrom] tells who they are. A browser that opens a page is sent to the
+// login and comes back to the page; all other requests (of scripts, forms, API clients) get a 401. Nothing behind it is cached, unless next says
+// otherwise.
+func (h *Handler) Require(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		st, err := h.identify(w, r)
+		if err != nil {
+			h.fail(w, r, &Failure{Err: err})
+			return
+		}
+		if s := st.session(); !s.signed() || !h.need.none() && !h.need.met(s, time.Now()) {
+			h.challenge(w, r, s)
+			return
+		}
+		header := w.Header()
+		header["Cache-Control"] = noStore
+		next.ServeHTTP(w, with(r, st))
+	})
+}
+
+// Optional lets all requests through; [UserFrom] is nil where nobody is signed in.
+func (h *Handler) Optional(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		st, err := h.identify(w, r)
+		if err != nil {
+			h.fail(w, r, &Failure{Err: err})
+			return
+		}
+		if st.session().signed() {
+			w.Header()["Cache-Control"] = noStore
+		}
+		w.Header().Add("Vary", "Cookie")
+		next.ServeHTTP(w, with(r, st))
+	})
+}
+
+var noStore = []string{"no-store"}
+
+func with(r *http.Request, st *state) *http.Request {
+	if stateOf(r.Context()) == st {
+		return r
+	}
+	return r.WithContext(context.WithValue(r.Context(), stateKey{}, st))
+}
+
+// challenge asks for a login, or for a better one.
+func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, s *session) {
+	private(w.Header())
+	if !navigates(r) {
+		h.unauthorized(w, r, s)
+		return
+	}
+	start := Start{ReturnTo: h.here(r), need: h.need}
+	start.Ask.Scope = h.cfg.Scope
+	start.Ask.ACRValues = h.need.ACR
+	if h.need.MaxAge > 0 {
+		age := max(h.need.MaxAge, time.Minute)
+		start.Ask.MaxAge = &age
+	}
+	if s.signed() {
+		start.Provider = s.provider
+		start.Ask.IDTokenHint = s.idToken()
+		// What was granted before is asked for again, or it would be gone.
+		start.Ask.Scope = union(start.Ask.Scope, strings.Fields(s.scope))
+	}
+	start.Ask.Scope = union(start.Ask.Scope, h.need.Scope)
+	if start.Provider == "" && len(h.providers) > 1 {
+		redirect(w, h.loginURL("", start.ReturnTo))
+		return
+	}
+	h.Start(w, r, start)
+}
+
+func union(a, b []string) []string {
+	a = slices.Clip(a)
+	for _, one := range b {
+		if !slices.Contains(a, one) {
+			a = append(a, one)
+		}
+	}
+	return a
+}
+
+// navigates: a browser opens a page. Who cannot be told what else it is gets the answer for programs.
+func navigates(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate" && !embedded[r.Header.Get("Sec-Fetch-Dest")]
+	}
+	return r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// embedded pages cannot show a login of another site.
+var embedded = map[string]bool{"iframe": true, "frame": true, "embed": true, "object": true}

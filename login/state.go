@@ -1,0 +1,240 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// state is what a request knows of its session. Handlers of one request may share it.
+type state struct {
+	core *core
+	mu   sync.Mutex
+	id   string // of a session in the store; empty: there is none, or it is in the cookie
+	s    *session
+	user *User
+}
+
+type stateKey struct{}
+
+func stateOf(ctx context.Context) *state {
+	st, _ := ctx.Value(stateKey{}).(*state)
+	return st
+}
+
+func (st *state) session() *session {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.s
+}
+
+func (st *state) become(id string, s *session) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.id, st.s, st.user = id, s, nil
+	if s.signed() {
+		st.user = &User{s: s, core: st.core}
+	}
+}
+
+func (c *core) sessionCookie() string { return c.cookieName(c.cfg.CookieName) }
+
+// identify finds the session of the browser. An error is the store's, or the application's LoadUser's: nobody knows then whose request it is.
+func (c *core) identify(w http.ResponseWriter, r *http.Request) (*state, error) {
+	if st := stateOf(r.Context()); st != nil && st.core == c {
+		return st, nil
+	}
+	st := &state{core: c}
+	cookies := r.CookiesNamed(c.sessionCookie())
+	if len(cookies) != 1 { // two of one name: one of them is not ours
+		return st, nil
+	}
+	if c.cfg.Stateless {
+		s, renew := c.unseal(cookies[0].Value)
+		st.become("", s)
+		if renew {
+			if err := c.setSealed(w, st, s); err != nil {
+				c.report(r, err)
+			}
+		}
+	} else {
+		s, err := c.find(r.Context(), cookies[0].Value)
+		if err != nil {
+			return nil, &storeError{"the session cannot be read", err}
+		}
+		if s != nil {
+			st.become(cookies[0].Value, s)
+		}
+	}
+	if st.user == nil || c.cfg.LoadUser == nil {
+		return st, nil
+	}
+	account, err := c.cfg.LoadUser(r.Context(), st.user)
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		if st.id != "" {
+			if err := c.end(r.Context(), st.id, st.s); err != nil {
+				return nil, kept(err)
+			}
+		}
+		c.forget(w, c.sessionCookie())
+		st.become("", nil)
+	case err != nil:
+		return nil, &storeError{"Config.LoadUser", err}
+	default:
+		st.user.account = account
+	}
+	return st, nil
+}
+
+// unseal reads a session out of a cookie. renew: it is to be sealed again, with the current key or the current time.
+func (c *core) unseal(value string) (s *session, renew bool) {
+	plain, stale, ok := c.sessionSeal.open(value, c.sessionCookie())
+	if !ok {
+		return nil, false
+	}
+	s, err := decodeSession(plain)
+	now := time.Now()
+	if err != nil || !c.alive(s, now) {
+		return nil, false
+	}
+	renew = stale || c.due(s, now)
+	if renew {
+		s.seen = now
+	}
+	return s, renew
+}
+
+// setSealed puts the session into the cookie.
+func (c *core) setSealed(w http.ResponseWriter, st *state, s *session) error {
+	name := c.sessionCookie()
+	value, err := c.sessionSeal.seal(s.encode(), name)
+	if err != nil {
+		return err
+	}
+	if len(name)+len(value) > maxCookie {
+		return fmt.Errorf("login: the session does not fit into a cookie (%d bytes of %d); Config.Store has room", len(name)+len(value), maxCookie)
+	}
+	replaceCookie(w, c.cookie(name, value, 0))
+	st.become("", s)
+	return nil
+}
+
+// replaceCookie sets a cookie in place of one that this answer has set before.
+func replaceCookie(w http.ResponseWriter, cookie *http.Cookie) {
+	set := w.Header()["Set-Cookie"]
+	for i, line := range set {
+		if strings.HasPrefix(line, cookie.Name+"=") {
+			set[i] = cookie.String()
+			return
+		}
+	}
+	http.SetCookie(w, cookie)
+}
+
+// Value is one of the values that the application keeps in the session of this browser; empty when there is none.
+func Value(ctx context.Context, name string) string {
+	st := stateOf(ctx)
+	if st == nil {
+		return ""
+	}
+	if s := st.session(); s != nil {
+		return s.values[name]
+	}
+	return ""
+}
+
+var errValues = errors.New("login: too many or too large values for a session: at most 64, and 16 KiB of all together")
+
+func valuesMistake(values map[string]string) error {
+	size := 0
+	for name, value := range values {
+		size += len(name) + len(value)
+	}
+	if len(values) > maxValues || size > maxValueBytes {
+		return errValues
+	}
+	return nil
+}
+
+// SetValue keeps a value of the application's own in the session of this browser, and starts a session without a user where there is none; an
+// empty value removes it. It belongs before the body of the answer, since it may set a cookie. Values are the application's own business
+// only: they survive a login, and end with a logout or when somebody else logs in.
+func (h *Handler) SetValue(w http.ResponseWriter, r *http.Request, name, value string) error {
+	st, err := h.identify(w, r)
+	if err != nil {
+		return err
+	}
+	set := func(s *session) error {
+		s.values = maps.Clone(s.values)
+		if value == "" {
+			delete(s.values, name)
+		} else {
+			if s.values == nil {
+				s.values = map[string]string{}
+			}
+			s.values[name] = value
+		}
+		return valuesMistake(s.values)
+	}
+	now := time.Now()
+	changed := session{started: now, seen: now}
+	before := st.session()
+	if before != nil {
+		changed = *before
+	}
+	if h.cfg.Stateless || before == nil {
+		if err := set(&changed); err != nil {
+			return err
+		}
+	}
+	switch {
+	case before == nil && value == "":
+		return nil
+	case h.cfg.Stateless:
+		return h.setSealed(w, st, &changed)
+	case before == nil:
+		id, err := h.put(r.Context(), &changed)
+		if err != nil {
+			return err
+		}
+		http.SetCookie(w, h.cookie(h.sessionCookie(), id, 0))
+		st.become(id, &changed)
+		return nil
+	}
+	err = h.change(r.Context(), st.id, func(s *session) error {
+		if err := set(s); err != nil {
+			return err
+		}
+		changed = *s
+		return nil
+	})
+	if err == nil {
+		account := st.account()
+		st.become(st.id, &changed)
+		st.load(account)
+	}
+	return err
+}
+
+func (st *state) account() any {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.user == nil {
+		return nil
+	}
+	return st.user.account
+}
+
+func (st *state) load(account any) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.user != nil {
+		st.user.account = account
+	}
+}
