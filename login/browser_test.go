@@ -257,6 +257,9 @@ func play(t *testing.T, f func(t *testing.T, a *app, b *browser), tune ...func(*
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newApp(t, hostile.Pipe(t), tune...)
 		f(t, a, b)
+		if err := a.store.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -182,6 +182,7 @@ func (h *Handler) establish(ctx context.Context, w http.ResponseWriter, st *stat
 	if tokens != nil && !(tokens.AccessToken.IsEmpty() && tokens.RefreshToken.IsEmpty()) {
 		s.tokens = random()
 		if err := h.tokenSource(p, s).Save(ctx, tokens); err != nil {
+			_ = h.forgetTokens(ctx, s) // the store may go on trying
 			return err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/openid-client/openid/store"
 )
 
 // state is what a request knows of its session. Handlers of one request may share it.
@@ -64,6 +66,10 @@ func (c *core) identify(w http.ResponseWriter, r *http.Request) (*state, error) 
 		}
 	} else {
 		s, err := c.find(r.Context(), cookies[0].Value)
+		if errors.Is(err, errRecord) || errors.Is(err, store.ErrUnreadable) {
+			c.report(r, err) // it will not be read later either: the user may as well log in again
+			return st, nil
+		}
 		if err != nil {
 			return nil, &storeError{"the session cannot be read", err}
 		}

@@ -1,0 +1,356 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+// TestCallbackLies: the C cases, each by its number. Nobody is signed in, and the code goes nowhere.
+func TestCallbackLies(t *testing.T) {
+	query := func(change func(q url.Values)) func(b *browser, r *http.Request) *http.Request {
+		return func(_ *browser, r *http.Request) *http.Request {
+			q := r.URL.Query()
+			change(q)
+			return page("GET", base+"/callback?"+q.Encode())
+		}
+	}
+	for _, l := range []struct {
+		name   string
+		tell   func(b *browser, r *http.Request) *http.Request
+		status int
+		check  string // empty: not by a check of the protocol
+		kind   string // on the page
+	}{
+		{"C01_no_cookie", func(b *browser, r *http.Request) *http.Request { clear(b.cookies); return r }, 400, "state", "expired"},
+		{"C02_duplicate_state", query(func(q url.Values) { q.Add("state", q.Get("state")) }), 502, "repeated parameter", "not accepted"},
+		{"C02_duplicate_code", query(func(q url.Values) { q.Add("code", "evil") }), 502, "repeated parameter", "not accepted"},
+		{"C03_state_of_another_browser", func(b *browser, r *http.Request) *http.Request {
+			other := b.also()
+			return other.answer(other.start("/"))
+		}, 400, "state", "expired"},
+		{"C05_iss_missing", query(func(q url.Values) { q.Del("iss") }), 502, "iss", "not accepted"},
+		{"C06_iss_wrong", query(func(q url.Values) { q.Set("iss", "https://evil.example") }), 502, "iss", "not accepted"},
+		{"C09_no_verifier", func(b *browser, r *http.Request) *http.Request {
+			// A transaction half of another login, with this one's own half.
+			other := b.also()
+			other.start("/")
+			name, foreign := b.transactions()[0], other.cookies[other.transactions()[0]].Value
+			tx, _, _ := strings.Cut(foreign, ".")
+			_, own, _ := strings.Cut(b.cookies[name].Value, ".")
+			b.cookies[name].Value = tx + "." + own
+			return r
+		}, 400, "state", "expired"},
+		{"C10_code_in_query_state_in_body", func(b *browser, r *http.Request) *http.Request {
+			return page("POST", base+"/callback?again=1&code="+r.URL.Query().Get("code"), "state", r.URL.Query().Get("state"))
+		}, 502, "response_mode", "not accepted"},
+		{"C11_POST_when_query", func(b *browser, r *http.Request) *http.Request {
+			q := r.URL.Query()
+			return page("POST", base+"/callback", "state", q.Get("state"), "code", q.Get("code"), "iss", q.Get("iss"))
+		}, 502, "response_mode", "not accepted"},
+		{"C13_error_script", query(func(q url.Values) {
+			q.Del("code")
+			q.Set("error", "<script>alert(1)</script>")
+			q.Set("error_description", "</code><script>alert(2)</script>\r\nSet-Cookie: x=y")
+		}), 502, "", "login service"},
+		{"C13_denied", query(func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }), 403, "", "cancelled"},
+		{"C17_code_and_error", query(func(q url.Values) { q.Set("error", "access_denied") }), 502, "code", "not accepted"},
+		{"C17_state_of_1_MB", query(func(q url.Values) { q.Set("state", strings.Repeat("x", 1<<20)) }), 400, "state", "expired"},
+		{"a body of 1 MB", func(b *browser, _ *http.Request) *http.Request {
+			return page("POST", base+"/callback", "state", strings.Repeat("x", 1<<20))
+		}, 400, "", "cannot be answered"},
+		{"a body of JSON", func(b *browser, _ *http.Request) *http.Request {
+			r := page("POST", base+"/callback")
+			r.Header.Set("Content-Type", "application/json")
+			return r
+		}, 502, "request", "not accepted"},
+		{"a PUT", func(_ *browser, r *http.Request) *http.Request { r.Method = "PUT"; return r }, 405, "", "cannot be answered"},
+		{"after a day", func(_ *browser, r *http.Request) *http.Request { time.Sleep(24 * time.Hour); return r }, 400, "state", "expired"},
+		{"after half an hour and a bit", func(_ *browser, r *http.Request) *http.Request {
+			time.Sleep(30*time.Minute + time.Second)
+			return r
+		}, 400, "state", "expired"},
+		{"no parameters", func(*browser, *http.Request) *http.Request { return page("GET", base+"/callback") }, 400, "state", "expired"},
+		{"a malformed query", func(*browser, *http.Request) *http.Request { return page("GET", base+"/callback?a;b=%zz") }, 502, "request", "not accepted"},
+	} {
+		t.Run(l.name, func(t *testing.T) {
+			play(t, func(t *testing.T, a *app, b *browser) {
+				res := b.do(l.tell(b, b.answer(b.start("/"))))
+				wants(t, res, l.status, l.kind)
+				if strings.Contains(text(res), "<script>") || strings.Contains(text(res), "C1") {
+					t.Errorf("page: %s", text(res))
+				}
+				err := a.lastFailure()
+				if got := refusedCheck(err); got != l.check || err == nil {
+					t.Errorf("check %q, want %q: %v", got, l.check, err)
+				}
+				if a.p.Count("token") != 0 || b.session() != "" {
+					t.Error("the code was redeemed, or there is a session")
+				}
+				wants(t, b.get("/open"), 200, "nobody")
+			})
+		})
+	}
+}
+
+// TestCallbackReplay: C04, also for whoever has kept the cookie.
+func TestCallbackReplay(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		location := b.start("/x")
+		kept := *b.cookies[b.transactions()[0]]
+		back := b.answer(location).URL.String()
+		if res := b.get(back); res.StatusCode != http.StatusSeeOther {
+			t.Fatal(res.StatusCode)
+		}
+		before := b.session()
+		wants(t, b.get(back), 400, "expired") // the cookie is gone
+		b.cookies[kept.Name] = &kept
+		wants(t, b.get(back), 400, "expired", "%2Fx")
+		if got := refusedCheck(a.lastFailure()); got != "replay" {
+			t.Errorf("check %q", got)
+		}
+		if b.session() != before || a.p.Count("token") != 1 {
+			t.Error("it did something")
+		}
+		wants(t, b.get("/open"), 200, "alice-sub")
+	})
+}
+
+// TestFormPost: the provider's POST finds the cookie, or is sent again from here where browsers keep such cookies back.
+func TestFormPost(t *testing.T) {
+	for _, blocked := range []bool{false, true} {
+		t.Run(fmt.Sprintf("blocked=%v", blocked), func(t *testing.T) {
+			play(t, func(t *testing.T, a *app, b *browser) {
+				location := b.start("/x?y")
+				if blocked {
+					b.cookies[b.transactions()[0]].SameSite = http.SameSiteLaxMode
+				}
+				res := b.do(b.answer(location))
+				if blocked {
+					wants(t, res, 200, "You are being logged in", `action="/auth/callback?again=1"`)
+					if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "script-src "+scriptHash+"; form-action 'self' https://spa.example") {
+						t.Error(csp)
+					}
+					if len(b.set) != 0 || a.p.Count("token") != 0 {
+						t.Error("the first of two posts did something")
+					}
+					r := page("POST", base+"/callback?again=1", fields(t, text(res))...)
+					res = b.do(r)
+				}
+				if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/x?y" {
+					t.Errorf("%d %s", res.StatusCode, text(res))
+				}
+				wants(t, b.get("/open"), 200, "alice-sub")
+			}, func(c *Config) { c.Ask, c.ReturnTo = formPostResponse, []string{"https://spa.example/done"} })
+		})
+	}
+}
+
+// fields are what a page would post.
+func fields(t *testing.T, body string) (pairs []string) {
+	t.Helper()
+	unescape := strings.NewReplacer("&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">", "&amp;", "&")
+	for _, m := range regexp.MustCompile(`name="([^"]*)" value="([^"]*)"`).FindAllStringSubmatch(body, -1) {
+		pairs = append(pairs, unescape.Replace(m[1]), unescape.Replace(m[2]))
+	}
+	return pairs
+}
+
+// TestPostAgainEscapes: what a stranger posts comes back as text only, and only once round.
+func TestPostAgainEscapes(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		evil := `"><script>alert(1)</script>`
+		r := page("POST", base+"/callback", "state", evil, evil, "x")
+		res := b.do(r)
+		wants(t, res, 200, "&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;")
+		if n := strings.Count(text(res), "<script"); n != 1 {
+			t.Errorf("%d scripts", n)
+		}
+		if got := fields(t, text(res)); len(got) != 4 || got[1] != "x" || got[3] != evil {
+			t.Errorf("fields %q", got)
+		}
+		wants(t, b.do(page("POST", base+"/callback?again=1", "state", "x")), 400, "cookies")
+	})
+}
+
+// TestOnLogin: the application is asked before there is a session.
+func TestOnLogin(t *testing.T) {
+	for _, l := range []struct {
+		name   string
+		answer error
+		status int
+		shown  string
+	}{
+		{"welcome", nil, 303, ""},
+		{"a reason for the user", Refusal("Only <members> may enter."), 403, "Only &lt;members&gt; may enter."},
+		{"wrapped", fmt.Errorf("%w", Refusal("Members only.")), 403, "Members only."},
+		{"an error of the application's", errors.New("the secret database is away"), 500, "Something is wrong"},
+	} {
+		t.Run(l.name, func(t *testing.T) {
+			play(t, func(t *testing.T, a *app, b *browser) {
+				b.get("/set?cart=apple")
+				before := b.session()
+				a.cfg.OnLogin = func(ctx context.Context, r *Result) error {
+					issuer, subject := r.User.Subject()
+					info, err := r.Client.UserInfo(ctx, r.Tokens)
+					if err != nil || issuer != a.p.Issuer || subject != "alice-sub" || info.Subject() != subject || r.LinkTo != nil || r.ReturnTo != "/x" {
+						t.Errorf("%v, %v", r.User, err)
+					}
+					if r.Values["cart"] != "apple" {
+						t.Errorf("values %v", r.Values)
+					}
+					r.Values["cart"] = "pie"
+					return l.answer
+				}
+				res := b.logIn("/x")
+				wants(t, res, l.status, l.shown)
+				if strings.Contains(text(res), "secret database") {
+					t.Error("the page says what is nobody's business")
+				}
+				if l.answer != nil {
+					if !errors.Is(a.lastFailure(), l.answer) || b.session() != before {
+						t.Error("there is a session, or nobody heard")
+					}
+					wants(t, b.get("/open"), 200, "nobody apple")
+					return
+				}
+				wants(t, b.get("/open"), 200, "alice-sub pie")
+			})
+		})
+	}
+}
+
+// TestOnResult: the application answers the callback itself.
+func TestOnResult(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		a.cfg.OnResult = func(w http.ResponseWriter, _ *http.Request, r *Result) { fmt.Fprint(w, "hello ", r.User, r.ReturnTo) }
+		wants(t, b.logIn("/x"), 200, `hello user "alice-sub" of "https://op.example/t"/x`)
+		wants(t, b.get("/open"), 200, "alice-sub")
+	})
+}
+
+// TestDevelopment: only there the page names the check.
+func TestDevelopment(t *testing.T) {
+	for _, development := range []bool{false, true} {
+		play(t, func(t *testing.T, a *app, b *browser) {
+			a.p.IDToken = func(tok *hostile.Token) { tok.Claims["aud"] = "another<b>" }
+			res := b.logIn("/")
+			wants(t, res, 502, "could not be verified")
+			if got := strings.Contains(text(res), "ID Token: aud: expected"); got != development {
+				t.Errorf("development %v: %s", development, text(res))
+			}
+			if strings.Contains(text(res), "<b>") {
+				t.Error("not escaped")
+			}
+		}, func(c *Config) { c.Development = development })
+	}
+}
+
+// TestProviderDown: who is signed in works on; the login says so and offers to try again.
+func TestProviderDown(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.mustLogIn("/")
+		location := b.start("/auth/login?return_to=/y")
+		back := b.answer(location)
+		for _, endpoint := range []string{"discovery", "token", "jwks"} {
+			a.p.Serve(endpoint, hostile.Status(500, "text/plain", "down"))
+		}
+		wants(t, b.do(back), 502, "does not answer at the moment", "Try again", "%2Fy")
+		wants(t, b.get("/"), 200, "alice-sub")
+		for _, endpoint := range []string{"discovery", "token", "jwks"} {
+			a.p.Serve(endpoint, nil)
+		}
+	})
+	play(t, func(t *testing.T, a *app, b *browser) {
+		a.p.Serve("discovery", hostile.Status(500, "text/plain", "down"))
+		res := b.get("/x")
+		wants(t, res, 502, "does not answer at the moment", `href="/auth/login?return_to=%2Fx"`)
+		a.p.Serve("discovery", nil)
+		time.Sleep(time.Minute)
+		if res := b.logIn("/auth/login?return_to=%2Fx"); res.Header.Get("Location") != "/x" {
+			t.Errorf("later: %d %s", res.StatusCode, text(res))
+		}
+	})
+}
+
+// TestPlainOAuth: without an ID Token the application's own Identify says who it is.
+func TestPlainOAuth(t *testing.T) {
+	identify := func(ctx context.Context, r *Result) (string, error) {
+		if r.Tokens.IDToken != nil || r.User.IDToken() != nil {
+			return "", errors.New("there is an ID Token")
+		}
+		return "api-" + r.Tokens.Type, nil
+	}
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.mustLogIn("/")
+		wants(t, b.get("/"), 200, "api-Bearer")
+	}, func(c *Config) { c.Scope, c.Identify = []string{"profile"}, identify })
+	play(t, func(t *testing.T, a *app, b *browser) {
+		wants(t, b.logIn("/"), 500, "Something is wrong")
+		if !errors.Is(a.lastFailure(), errNoUser) {
+			t.Error("another error")
+		}
+	}, func(c *Config) {
+		c.Scope, c.Identify = []string{"profile"}, func(context.Context, *Result) (string, error) { return "", nil }
+	})
+	play(t, func(t *testing.T, a *app, b *browser) {
+		wants(t, b.logIn("/"), 500, "Something is wrong")
+		if !errors.Is(a.lastFailure(), errNoToken) {
+			t.Error("another error")
+		}
+	}, func(c *Config) {
+		c.Ask = func(_ *http.Request, ask *openid.AuthorizationRequest) error {
+			ask.Scope = []string{"profile"}
+			return nil
+		}
+	})
+}
+
+// TestLink: a second account is added to who is signed in, by issuer and subject, and the session stays theirs.
+func TestLink(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		links := map[string]string{}
+		a.cfg.OnLogin = func(_ context.Context, r *Result) error {
+			if r.LinkTo == nil {
+				return nil
+			}
+			_, to := r.LinkTo.Subject()
+			issuer, subject := r.User.Subject()
+			links[issuer+" "+subject] = to
+			return nil
+		}
+		mux := b.h.(*http.ServeMux)
+		mux.HandleFunc("/link", func(w http.ResponseWriter, r *http.Request) { a.Start(w, r, Start{Link: true, ReturnTo: "/x"}) })
+		wants(t, b.get("/link"), 500)
+		if !errors.Is(a.lastFailure(), errNobody) {
+			t.Error("linked to nobody")
+		}
+		b.mustLogIn("/")
+		before := b.session()
+		a.p.Subject = "alice-elsewhere"
+		if res := b.logIn("/link"); res.Header.Get("Location") != "/x" {
+			t.Fatalf("%d %s", res.StatusCode, text(res))
+		}
+		if links[a.p.Issuer+" alice-elsewhere"] != "alice-sub" {
+			t.Errorf("links %v", links)
+		}
+		wants(t, b.get("/open"), 200, "alice-sub")
+		if b.session() == before {
+			t.Error("the same id")
+		}
+		// Logged out in between: there is nobody to link to.
+		location := b.start("/link")
+		b.post("/auth/logout")
+		wants(t, b.do(b.answer(location)), 500)
+		wants(t, b.get("/open"), 200, "nobody")
+	})
+}
