@@ -871,3 +871,25 @@ func sprintAll(v any) string {
 	}
 	return b.String()
 }
+
+// TestTokenSourceKeepUntil: what a source puts into the store does not outlive the session that it is of, however it came there.
+func TestTokenSourceKeepUntil(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, _ *TokenSource) {
+		source := s.source(nil)
+		end := time.Now().Add(time.Hour)
+		source.KeepUntil(end)
+		if err := source.Save(t.Context(), s.first); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Minute)
+		mustToken(t, source) // refreshed, and kept for the rest
+		time.Sleep(time.Until(end) - time.Second)
+		another := s.source(nil)
+		another.KeepUntil(end)
+		mustToken(t, another)
+		time.Sleep(2 * time.Second)
+		if _, err := s.source(nil).Token(t.Context()); !errors.Is(err, ErrLoginRequired) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}

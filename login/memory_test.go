@@ -1,0 +1,73 @@
+package login
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/internal/hostile"
+)
+
+// TestMemoryIsFlat: S09, what logins and logouts leave behind does not grow with them. One comes every five seconds, for days.
+func TestMemoryIsFlat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, openid.Config{Issuer: forgetfulIssuer, ClientID: "client", Auth: openid.None(),
+			HTTPClient: &http.Client{Transport: forgetful{key: hostile.NewKey(t, "ES256", "k")}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cycles := func(n int) uint64 {
+			for range n {
+				logInAndOut(t, h)
+				time.Sleep(5 * time.Second)
+			}
+			runtime.GC()
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		early := cycles(1_000)
+		late := cycles(4_000)
+		runtime.KeepAlive(h)
+		if growth := int64(late) - int64(early); growth > 64<<10 {
+			t.Errorf("4,000 cycles left %d bytes", growth)
+		}
+	})
+}
+
+// logInAndOut is all that one user does.
+func logInAndOut(t testing.TB, h *Handler) {
+	cookies := map[string]string{}
+	do := func(method, target string) *url.URL {
+		r := httptest.NewRequest(method, target, nil)
+		r.Header.Set("Accept", "text/html")
+		for name, value := range cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		for _, c := range w.Result().Cookies() {
+			if cookies[c.Name] = c.Value; c.MaxAge < 0 {
+				delete(cookies, c.Name)
+			}
+		}
+		u, err := url.Parse(w.Header().Get("Location"))
+		if err != nil || w.Code != http.StatusSeeOther {
+			t.Fatalf("%s %s: %d %s", method, target, w.Code, w.Body)
+		}
+		return u
+	}
+	q := do("GET", "/auth/login?return_to=/x").Query()
+	do("GET", "/auth/callback?"+url.Values{"code": {q.Get("nonce")}, "state": {q.Get("state")}}.Encode())
+	q = do("POST", "/auth/logout").Query()
+	do("GET", "/auth/logged-out?state="+q.Get("state"))
+	if len(cookies) != 0 {
+		t.Fatalf("left in the browser: %v", cookies)
+	}
+}
