@@ -111,6 +111,7 @@ func (c *core) settle() mistakes {
 		c.origin, c.path, c.secure = u.Scheme+"://"+u.Host, strings.TrimRight(u.Path, "/"), u.Scheme == "https"
 		c.base = c.origin + c.path
 	}
+	before := len(m)
 	for i, key := range cfg.Keys {
 		if k := key.Reveal(); len(k) < minKey {
 			m.add(fmt.Sprintf("Keys[%d]", i), fmt.Sprintf("at least %d random bytes%s", minKey, newKey), fmt.Sprintf("%d bytes", len(k)))
@@ -118,6 +119,7 @@ func (c *core) settle() mistakes {
 			m.add(fmt.Sprintf("Keys[%d]", i), "random bytes"+newKey, "one byte over and over")
 		}
 	}
+	c.badKeys = len(m) > before
 	if len(cfg.Keys) == 0 && c.secure {
 		m.add("Keys", "a key of 32 random bytes, for all processes of the application"+newKey, "none")
 	}
@@ -232,7 +234,10 @@ func (c *core) addProvider(i int, cfg openid.Config, alone bool) (m mistakes) {
 			m.add(where+"RedirectURI", "a callback of its own for each provider (RFC 9700 §4.4)", fmt.Sprintf("%q twice", cfg.RedirectURI))
 		}
 	}
-	if cfg.Keys == nil {
+	if c.base == "" { // that is a mistake already, and not the provider's
+		cfg.RedirectURI = ""
+	}
+	if cfg.Keys == nil && !c.badKeys {
 		cfg.Keys = c.cfg.Keys
 	}
 	if cfg.Store == nil {
@@ -240,7 +245,13 @@ func (c *core) addProvider(i int, cfg openid.Config, alone bool) (m mistakes) {
 	}
 	client, err := openid.New(cfg)
 	if err != nil {
-		m = append(m, fmt.Errorf("login: providers[%d]: %w", i, err))
+		all := []error{err}
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			all = joined.Unwrap()
+		}
+		for _, one := range all {
+			m = append(m, fmt.Errorf("login: providers[%d]: %w", i, one))
+		}
 	}
 	p.client = client
 	c.providers = append(c.providers, p)

@@ -27,6 +27,7 @@ type core struct {
 	path        string // of BaseURL, without a slash at its end
 	base        string // origin and path: what separates applications that share a store
 	secure      bool
+	badKeys     bool
 	store       *store.Store
 	touchEvery  time.Duration
 	providers   []*provider
