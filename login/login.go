@@ -133,9 +133,6 @@ func methods(w http.ResponseWriter, r *http.Request, allowed ...string) bool {
 	return false
 }
 
-// maxHint bounds what a stranger's link may pass on to the provider.
-const maxHint = 256
-
 func (h *Handler) serveLogin(w http.ResponseWriter, r *http.Request) {
 	if !methods(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
 		return
@@ -145,24 +142,18 @@ func (h *Handler) serveLogin(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, &Failure{Kind: FailureRequest, Err: err})
 		return
 	}
-	s := Start{Provider: r.Form.Get("provider"), ReturnTo: cmp.Or(r.Form.Get("return_to"), r.Form.Get("target_link_uri"))}
-	if issuer := r.Form.Get("iss"); issuer != "" && s.Provider == "" {
-		i := slices.IndexFunc(h.providers, func(p *provider) bool { return p.issuer == issuer })
-		if i < 0 {
-			h.fail(w, r, &Failure{Kind: FailureRequest, Err: errUnknownProvider})
+	s := Start{Provider: r.Form.Get("provider"), ReturnTo: r.Form.Get("return_to")}
+	if r.Form.Has("iss") {
+		i, err := h.initiation(r)
+		if err != nil {
+			h.fail(w, r, &Failure{Kind: FailureRequest, Err: err})
 			return
 		}
-		s.Provider = h.providers[i].name
-	}
-	if hint := r.Form.Get("login_hint"); len(hint) <= maxHint {
-		s.Ask.LoginHint = hint
+		s.Provider, s.ReturnTo, s.Ask.LoginHint = h.of(i.Client).name, strings.TrimPrefix(i.Target, h.origin), i.LoginHint
 	}
 	// An address that came from outside is only a wish.
-	if target, ok := h.returnTarget(strings.TrimPrefix(s.ReturnTo, h.origin)); ok {
-		s.ReturnTo = target
-	} else if target, ok := h.returnTarget(s.ReturnTo); ok {
-		s.ReturnTo = target
-	} else {
+	var ok bool
+	if s.ReturnTo, ok = h.returnTarget(s.ReturnTo); !ok {
 		s.ReturnTo = "/"
 	}
 	if s.Provider == "" && len(h.providers) > 1 {
@@ -170,6 +161,21 @@ func (h *Handler) serveLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Start(w, r, s)
+}
+
+// initiation judges a login that a third party wants.
+func (c *core) initiation(r *http.Request) (*openid.LoginInitiation, error) {
+	targets := append([]string{c.origin + "/"}, c.cfg.ReturnTo...)
+	clients := make([]*openid.Client, len(c.providers))
+	for i, p := range c.providers {
+		clients[i] = p.client
+	}
+	return openid.VerifyLoginInitiation(r.Context(), r, targets, clients...)
+}
+
+func (c *core) of(client *openid.Client) *provider {
+	i := slices.IndexFunc(c.providers, func(p *provider) bool { return p.client == client })
+	return c.providers[i]
 }
 
 // A Start is a login that the application begins itself, in another way than [Config] says.

@@ -277,9 +277,12 @@ func TestThirdPartyInitiated(t *testing.T) {
 			t.Errorf("back to %q", res.Header.Get("Location"))
 		}
 		wants(t, b.get("/auth/login?iss=https%3A%2F%2Fevil.example"), 400)
-		res := b.do(b.answer(b.start("/auth/login?target_link_uri=https%3A%2F%2Fevil.example%2F")))
-		if got := res.Header.Get("Location"); got != "/" {
-			t.Errorf("sent to %q", got)
+		if check := refusedCheck(a.lastFailure()); check != "iss" {
+			t.Errorf("check %q", check)
+		}
+		wants(t, b.get("/auth/login?iss="+url.QueryEscape(a.p.Issuer)+"&target_link_uri=https%3A%2F%2Fevil.example%2F"), 400)
+		if check := refusedCheck(a.lastFailure()); check != "target_link_uri" {
+			t.Errorf("check %q", check)
 		}
 	})
 }
