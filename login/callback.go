@@ -63,7 +63,7 @@ func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, p *provi
 	}
 	tokens, err := p.client.Callback(r.Context(), r, txs...)
 	if err != nil {
-		f := &Failure{Err: err, retry: h.loginURL(p.name, "/")}
+		f := &Failure{Err: err, retry: h.loginURL(p.name, "/"), login: true}
 		if a := answered(pending, callbackState(r)); a != nil {
 			f.retry = h.loginURL(p.name, a.returnTo)
 			h.forget(w, a.name)
@@ -81,7 +81,7 @@ func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, p *provi
 	result, err := h.signIn(w, r, p, a, tokens)
 	switch {
 	case err != nil:
-		h.fail(w, r, &Failure{Err: err, retry: h.loginURL(p.name, a.returnTo)})
+		h.fail(w, r, &Failure{Err: err, retry: h.loginURL(p.name, a.returnTo), login: true})
 	case h.cfg.OnResult != nil:
 		h.cfg.OnResult(w, r, result)
 	default:

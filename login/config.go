@@ -38,6 +38,9 @@ type Config struct {
 	ReturnTo []string
 	// AfterLogout is where a logout ends: a path, or one of ReturnTo; "/" when empty.
 	AfterLogout string
+	// LoginPage is the path of the application's own page for logins, where it has one: with a form for [Handler.SignIn], or with buttons that lead
+	// to {BaseURL}/login?provider=…&return_to=…. Browsers are sent there with the parameter return_to, which goes along.
+	LoginPage string
 	// IdleLifetime ends a session that is not used, to the minute; an hour when zero. Lifetime ends every session; 12 hours when zero. Neither
 	// has to do with the expiry of the ID Token, which is when it may last be accepted.
 	IdleLifetime, Lifetime time.Duration
@@ -46,6 +49,8 @@ type Config struct {
 	// Development shows on error pages which check failed, and why.
 	Development bool
 
+	// Choose names the provider for a request that names none, by its host or a tenant in its path, say; empty for the page that lists them.
+	Choose func(*http.Request) string
 	// Ask may change each authorization request, by what the browser asked for: prompt, login hint, resources, authorization details, response
 	// mode. Redirect URI and AppState are not its own.
 	Ask func(*http.Request, *openid.AuthorizationRequest) error
@@ -58,6 +63,9 @@ type Config struct {
 	// LoadUser is called for each request of a signed-in user; what it returns is in [User.Account]. An error that is an [ErrNoAccount] ends the
 	// session, any other is a 503.
 	LoadUser func(context.Context, *User) (any, error)
+	// FailurePage is the path to which browsers are sent after a login that failed, in place of the error page; [Handler.Notice] has the text there.
+	// It has to be open to those who are not signed in.
+	FailurePage string
 	// OnFailure answers instead of the error page. Cache-Control and Referrer-Policy are set already.
 	OnFailure func(http.ResponseWriter, *http.Request, *Failure)
 	// OnResult answers a login that succeeded, instead of the way back to where the user wanted to go; the session exists and its cookie is set.
@@ -142,6 +150,12 @@ func (c *core) settle() mistakes {
 	}
 	if _, ok := c.returnTarget(cfg.AfterLogout); !ok {
 		m.add("AfterLogout", "a path of this site outside of BaseURL, or one of ReturnTo", fmt.Sprintf("%q", cfg.AfterLogout))
+	}
+	if _, ok := c.returnTarget(cfg.LoginPage); cfg.LoginPage != "" && (!ok || strings.ContainsAny(cfg.LoginPage, "?#")) {
+		m.add("LoginPage", "a path of this site outside of BaseURL", fmt.Sprintf("%q", cfg.LoginPage))
+	}
+	if _, ok := c.returnTarget(cfg.FailurePage); cfg.FailurePage != "" && !ok {
+		m.add("FailurePage", "a path of this site outside of BaseURL", fmt.Sprintf("%q", cfg.FailurePage))
 	}
 	for _, d := range []struct {
 		field string

@@ -146,6 +146,83 @@ func ExampleHandler_Start() {
 	// Output: select_account de https://app.example/auth/callback
 }
 
+// One address for programs with an access token and for people with a browser.
+func ExampleFirstOf() {
+	op := start()
+	defer op.stop()
+	web := op.login(login.Config{})
+	tokens := login.Bearer{Verify: func(ctx context.Context, token openid.Secret) (login.Identity, error) {
+		t, err := web.Client("").VerifyAccessToken(ctx, token.Reveal(), "https://api.example", openid.Bearer())
+		if err != nil {
+			return login.Identity{}, err
+		}
+		return login.Identity{Issuer: t.Issuer(), Subject: t.Subject(), Scope: t.Scope()}, nil
+	}}
+
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", web)
+	mux.Handle("/orders", login.Protect(login.FirstOf(tokens, web), nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, subject := login.UserFrom(r.Context()).Subject()
+		fmt.Fprint(w, "orders of ", subject)
+	})))
+
+	fmt.Println(op.browser(mux).open("/orders")) // a person
+	r := httptest.NewRequest("GET", "/orders", nil)
+	r.Header.Set("Authorization", "Bearer no-such-token")
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
+	// Output:
+	// orders of alice-sub
+	// 401 Bearer error="invalid_token", Cookie realm="/auth/login", error="login_required"
+}
+
+// passwordForm is a strategy of the application's own: a form with name and password.
+type passwordForm struct {
+	check func(ctx context.Context, name, password string) (account string, err error) // hashes also when there is no such name
+}
+
+func (p passwordForm) Authenticate(_ http.ResponseWriter, r *http.Request) (login.Outcome, error) {
+	account, err := p.check(r.Context(), r.PostFormValue("name"), r.PostFormValue("password"))
+	switch {
+	case errors.Is(err, login.ErrCredentials):
+		return login.Fail(http.StatusForbidden, ""), nil
+	case err != nil:
+		return login.Outcome{}, err // the database is away
+	}
+	return login.Success(login.Identity{Issuer: "https://app.example", Subject: account}), nil
+}
+
+// A form of the application's own beside its providers: LoginPage shows it, SignIn takes it.
+func ExampleHandler_SignIn() {
+	op := start()
+	defer op.stop()
+	web := op.login(login.Config{LoginPage: "/enter"})
+	form := passwordForm{check: func(_ context.Context, name, password string) (string, error) {
+		if name == "dave" && password == "correct horse" {
+			return "7", nil
+		}
+		return "", login.ErrCredentials
+	}}
+
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", web)
+	mux.Handle("/password", web.SignIn(form))
+	mux.HandleFunc("/enter", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "a form and a button, and then ", r.FormValue("return_to"))
+	})
+	mux.Handle("/", web.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, login.UserFrom(r.Context())) })))
+
+	browser := op.browser(mux)
+	fmt.Println(browser.open("/orders"))
+	fmt.Println(browser.post("/password", "name", "dave", "password", "wrong", "return_to", "/orders"))
+	fmt.Println(browser.post("/password", "name", "dave", "password", "correct horse", "return_to", "/orders"))
+	// Output:
+	// a form and a button, and then /orders
+	// That did not fit. Please try again.
+	// user "7" of "https://app.example"
+}
+
 // A mistake shows when the application starts, and all of them at once.
 func ExampleNew_mistakes() {
 	_, err := login.New(login.Config{BaseURL: "http://app.example/auth", Keys: []openid.Secret{openid.NewSecret("too short")}},
@@ -191,7 +268,16 @@ type browser struct {
 }
 
 func (b *browser) open(path string) string { return b.follow(httptest.NewRequest("GET", path, nil)) }
-func (b *browser) post(path string) string { return b.follow(httptest.NewRequest("POST", path, nil)) }
+
+func (b *browser) post(path string, form ...string) string {
+	values := url.Values{}
+	for i := 0; i+1 < len(form); i += 2 {
+		values.Set(form[i], form[i+1])
+	}
+	r := httptest.NewRequest("POST", path, strings.NewReader(values.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.follow(r)
+}
 
 // follow makes requests until a page is shown, and returns what it says.
 func (b *browser) follow(r *http.Request) string {

@@ -9,15 +9,16 @@ import (
 
 // Kinds of [Failure], by what the user can do about it.
 const (
-	FailureDenied   = "denied"   // the user, or the provider for them, said no
-	FailureRefused  = "refused"  // the application said no: OnLogin
-	FailureExpired  = "expired"  // the login took too long, was answered before, or belongs to another browser
-	FailureUnmet    = "unmet"    // the provider did not give what With asked for
-	FailureProvider = "provider" // no usable answer from the provider
-	FailureInvalid  = "invalid"  // the provider's answer fails a check
-	FailureStore    = "store"    // the store, or the application's own, cannot be asked
-	FailureRequest  = "request"  // the request itself is wrong
-	FailureInternal = "internal" // the application is not set up right
+	FailureDenied      = "denied"      // the user, or the provider for them, said no
+	FailureRefused     = "refused"     // the application said no: OnLogin
+	FailureCredentials = "credentials" // [Handler.SignIn]: they are wrong
+	FailureExpired     = "expired"     // the login took too long, was answered before, or belongs to another browser
+	FailureUnmet       = "unmet"       // the provider did not give what With asked for
+	FailureProvider    = "provider"    // no usable answer from the provider
+	FailureInvalid     = "invalid"     // the provider's answer fails a check
+	FailureStore       = "store"       // the store, or the application's own, cannot be asked
+	FailureRequest     = "request"     // the request itself is wrong
+	FailureInternal    = "internal"    // the application is not set up right
 )
 
 // A Failure is a login, or a request behind it, that did not succeed.
@@ -31,6 +32,7 @@ type Failure struct {
 	Retry string
 
 	retry string
+	login bool // it ended a login
 }
 
 // storeError: nobody knows whose request it is, or it cannot be kept.
@@ -61,15 +63,16 @@ var explanations = map[string]struct {
 	retry  bool
 	text   string
 }{
-	FailureDenied:   {http.StatusForbidden, true, "The login was cancelled, or not allowed. You can try again."},
-	FailureRefused:  {http.StatusForbidden, true, "You are not allowed to use this application with that account."},
-	FailureExpired:  {http.StatusBadRequest, true, "This login took too long, was finished before, or was started in another browser. If it happens again, check that this browser accepts cookies."},
-	FailureUnmet:    {http.StatusForbidden, false, "This page needs a stronger login or a further permission, and the login service did not give it."},
-	FailureProvider: {http.StatusBadGateway, true, "The login service does not answer at the moment. Please try again in a while."},
-	FailureInvalid:  {http.StatusBadGateway, true, "The answer of the login service could not be verified, so it was not accepted. Please try again."},
-	FailureStore:    {http.StatusServiceUnavailable, false, "We cannot find out at the moment whether you are signed in. Please try again in a while."},
-	FailureRequest:  {http.StatusBadRequest, false, "This request cannot be answered."},
-	FailureInternal: {http.StatusInternalServerError, false, "Something is wrong with this application. Those who run it have been told."},
+	FailureDenied:      {http.StatusForbidden, true, "The login was cancelled, or not allowed. You can try again."},
+	FailureRefused:     {http.StatusForbidden, true, "You are not allowed to use this application with that account."},
+	FailureCredentials: {http.StatusForbidden, true, "That did not fit. Please try again."},
+	FailureExpired:     {http.StatusBadRequest, true, "This login took too long, was finished before, or was started in another browser. If it happens again, check that this browser accepts cookies."},
+	FailureUnmet:       {http.StatusForbidden, false, "This page needs a stronger login or a further permission, and the login service did not give it."},
+	FailureProvider:    {http.StatusBadGateway, true, "The login service does not answer at the moment. Please try again in a while."},
+	FailureInvalid:     {http.StatusBadGateway, true, "The answer of the login service could not be verified, so it was not accepted. Please try again."},
+	FailureStore:       {http.StatusServiceUnavailable, false, "We cannot find out at the moment whether you are signed in. Please try again in a while."},
+	FailureRequest:     {http.StatusBadRequest, false, "This request cannot be answered."},
+	FailureInternal:    {http.StatusInternalServerError, false, "Something is wrong with this application. Those who run it have been told."},
 }
 
 // kindOf tells who said no.
@@ -133,6 +136,13 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 	if h.cfg.OnFailure != nil {
 		h.cfg.OnFailure(w, r, f)
 		return
+	}
+	if h.cfg.FailurePage != "" && f.login && wantsHTML(r) {
+		err := h.goWithNotice(w, f)
+		if err == nil {
+			return
+		}
+		h.report(r, err)
 	}
 	h.showFailure(w, r, f)
 }

@@ -156,6 +156,9 @@ func (h *Handler) serveLogin(w http.ResponseWriter, r *http.Request) {
 	if s.ReturnTo, ok = h.returnTarget(s.ReturnTo); !ok {
 		s.ReturnTo = "/"
 	}
+	if s.Provider == "" && h.cfg.Choose != nil {
+		s.Provider = h.cfg.Choose(r)
+	}
 	if s.Provider == "" && len(h.providers) > 1 {
 		h.choose(w, r, s.ReturnTo)
 		return
@@ -204,55 +207,64 @@ var (
 // Start sends the browser to a provider. It answers the request, also when something is wrong.
 func (h *Handler) Start(w http.ResponseWriter, r *http.Request, s Start) {
 	private(w.Header())
+	to, f := h.begin(w, r, s)
+	if f != nil {
+		h.fail(w, r, f)
+		return
+	}
+	redirect(w, to)
+}
+
+// begin keeps an attempt in the browser and says where to send it.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s Start) (string, *Failure) {
 	target, ok := h.returnTarget(cmp.Or(s.ReturnTo, "/"))
+	if !ok {
+		return "", &Failure{Kind: FailureInternal, Err: errReturnTo}
+	}
 	p := h.provider(s.Provider)
 	if p == nil && s.Provider == "" && len(h.providers) == 1 {
 		p = h.providers[0]
+	}
+	if p == nil {
+		return "", &Failure{Kind: FailureRequest, Err: errUnknownProvider}
 	}
 	ask := s.Ask
 	if ask.Scope == nil {
 		ask.Scope = h.cfg.Scope
 	}
-	var err error
-	switch {
-	case !ok:
-		err = errReturnTo
-	case p == nil:
-		h.fail(w, r, &Failure{Kind: FailureRequest, Err: errUnknownProvider})
-		return
-	case h.cfg.Ask != nil:
-		err = h.cfg.Ask(r, &ask)
+	if err := h.askMistake(w, r, &s, &ask); err != nil {
+		return "", &Failure{Kind: FailureInternal, Err: err}
 	}
-	a := newAttempt("login", s.Provider, target)
-	if p != nil {
-		a.provider = p.name
-	}
+	a := newAttempt("login", p.name, target)
 	a.link, a.need = s.Link, s.need
-	switch {
-	case err != nil:
-	case ask.RedirectURI != "" || ask.AppState != "":
-		err = errOwnField
-	case strings.HasPrefix(ask.ResponseMode, "fragment"), fragmentByDefault(&ask):
-		err = errFragment
-	case s.Link:
-		err = h.linkable(w, r)
-	}
-	if err != nil {
-		h.fail(w, r, &Failure{Kind: FailureInternal, Err: err})
-		return
-	}
 	ask.AppState = a.id
 	to, tx, err := p.client.Authorize(r.Context(), ask)
 	if err != nil {
-		h.fail(w, r, &Failure{Err: err, retry: h.loginURL(p.name, target)})
-		return
+		return "", &Failure{Err: err, retry: h.loginURL(p.name, target)}
 	}
 	a.sent(to, tx)
 	if err := h.keep(w, r, a, formPost(&ask)); err != nil {
-		h.fail(w, r, &Failure{Kind: FailureInternal, Err: err})
-		return
+		return "", &Failure{Kind: FailureInternal, Err: err}
 	}
-	redirect(w, to)
+	return to, nil
+}
+
+// askMistake says what is wrong with what the application asks, after Config.Ask had its say.
+func (h *Handler) askMistake(w http.ResponseWriter, r *http.Request, s *Start, ask *openid.AuthorizationRequest) error {
+	if h.cfg.Ask != nil {
+		if err := h.cfg.Ask(r, ask); err != nil {
+			return err
+		}
+	}
+	switch {
+	case ask.RedirectURI != "" || ask.AppState != "":
+		return errOwnField
+	case strings.HasPrefix(ask.ResponseMode, "fragment"), fragmentByDefault(ask):
+		return errFragment
+	case s.Link:
+		return h.linkable(w, r)
+	}
+	return nil
 }
 
 func (h *Handler) linkable(w http.ResponseWriter, r *http.Request) error {
@@ -279,6 +291,14 @@ func (c *core) loginURL(provider, returnTo string) string {
 		q.Set("provider", provider)
 	}
 	return c.path + "/login?" + q.Encode()
+}
+
+// loginPage is where people log in: the application's own page, if it has one.
+func (c *core) loginPage(returnTo string) string {
+	if c.cfg.LoginPage == "" {
+		return c.loginURL("", returnTo)
+	}
+	return c.cfg.LoginPage + "?" + url.Values{"return_to": {returnTo}}.Encode()
 }
 
 // redirect never sends a body along again, and adds nothing to the address.

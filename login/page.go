@@ -142,15 +142,16 @@ func (h *Handler) showFailure(w http.ResponseWriter, r *http.Request, f *Failure
 }
 
 var titles = map[string]string{
-	FailureDenied:   "You are not logged in",
-	FailureRefused:  "You are not logged in",
-	FailureExpired:  "This login has expired",
-	FailureUnmet:    "That was not enough",
-	FailureProvider: "The login service is away",
-	FailureInvalid:  "This login was not accepted",
-	FailureStore:    "Please try again in a while",
-	FailureRequest:  "That does not work",
-	FailureInternal: "Something is wrong",
+	FailureDenied:      "You are not logged in",
+	FailureRefused:     "You are not logged in",
+	FailureCredentials: "You are not logged in",
+	FailureExpired:     "This login has expired",
+	FailureUnmet:       "That was not enough",
+	FailureProvider:    "The login service is away",
+	FailureInvalid:     "This login was not accepted",
+	FailureStore:       "Please try again in a while",
+	FailureRequest:     "That does not work",
+	FailureInternal:    "Something is wrong",
 }
 
 // choose lists the providers.
@@ -176,7 +177,7 @@ func (h *Handler) showEnded(w http.ResponseWriter, r *http.Request) {
 	}
 	h.show(w, r, &Page{Status: http.StatusUnauthorized, Title: "Please log in again",
 		Text:  []string{"You are not logged in any more, so what you have just sent was not accepted. Log in, and send it again."},
-		Links: []Link{{"Log in", h.loginURL("", back)}}}, false)
+		Links: []Link{{"Log in", h.loginPage(back)}}}, false)
 }
 
 // postAgain has the browser send the provider's form once more from a page of this site: a browser that keeps cookies back from other sites' forms

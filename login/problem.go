@@ -10,15 +10,8 @@ import (
 // unauthorized answers those who cannot be sent to a login page: programs with a problem document (RFC 9457), and a form whose session has
 // ended with a page.
 func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, s *session) {
-	code, detail := "login_required", "Nobody is signed in."
-	switch {
-	case !s.signed():
-	case len(h.need.missing(s)) > 0:
-		code, detail = "insufficient_scope", "This needs a further permission." // RFC 6750 section 3.1
-	default:
-		code, detail = "insufficient_user_authentication", "This needs a more recent or a stronger login." // RFC 9470 section 3
-	}
-	w.Header().Set("WWW-Authenticate", `Cookie realm="`+h.path+`/login", error="`+code+`"`)
+	code, detail := h.lacks(s)
+	w.Header().Set("WWW-Authenticate", h.cookieChallenge(s))
 	if wantsHTML(r) {
 		h.showEnded(w, r)
 		return
@@ -35,6 +28,23 @@ func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, s *sessio
 		numbers = `,"max_age":` + strconv.Itoa(int(max(h.need.MaxAge, time.Minute)/time.Second))
 	}
 	writeProblem(w, http.StatusUnauthorized, members, numbers)
+}
+
+// lacks names what is missing, and explains it.
+func (h *Handler) lacks(s *session) (code, detail string) {
+	switch {
+	case !s.signed():
+		return "login_required", "Nobody is signed in."
+	case len(h.need.missing(s)) > 0:
+		return "insufficient_scope", "This needs a further permission." // RFC 6750 section 3.1
+	}
+	return "insufficient_user_authentication", "This needs a more recent or a stronger login." // RFC 9470 section 3
+}
+
+// cookieChallenge: a 401 needs a challenge (RFC 9110 section 15.5.2), and cookies have no scheme that is registered.
+func (h *Handler) cookieChallenge(s *session) string {
+	code, _ := h.lacks(s)
+	return "Cookie realm=" + quoteParameter(h.path+"/login") + `, error="` + code + `"`
 }
 
 func wantsHTML(r *http.Request) bool {

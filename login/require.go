@@ -106,25 +106,42 @@ func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, s *session) 
 		h.unauthorized(w, r, s)
 		return
 	}
-	start := Start{ReturnTo: h.here(r), need: h.need}
+	to, f := h.challengeURL(w, r, s)
+	if f != nil {
+		h.fail(w, r, f)
+		return
+	}
+	redirect(w, to)
+}
+
+// challengeURL is where a browser gets what it lacks.
+func (h *Handler) challengeURL(w http.ResponseWriter, r *http.Request, s *session) (string, *Failure) {
+	here := h.here(r)
+	own := s.signed() && s.provider == ownProvider
+	if h.cfg.LoginPage != "" && (own || !s.signed()) {
+		return h.loginPage(here), nil
+	}
+	start := Start{ReturnTo: here, need: h.need}
 	start.Ask.Scope = h.cfg.Scope
 	start.Ask.ACRValues = h.need.ACR
 	if h.need.MaxAge > 0 {
 		age := max(h.need.MaxAge, time.Minute)
 		start.Ask.MaxAge = &age
 	}
-	if s.signed() {
+	if s.signed() && !own {
 		start.Provider = s.provider
 		start.Ask.IDTokenHint = s.idToken()
 		// What was granted before is asked for again, or it would be gone.
 		start.Ask.Scope = union(start.Ask.Scope, strings.Fields(s.scope))
 	}
 	start.Ask.Scope = union(start.Ask.Scope, h.need.Scope)
-	if start.Provider == "" && len(h.providers) > 1 {
-		redirect(w, h.loginURL("", start.ReturnTo))
-		return
+	if start.Provider == "" && h.cfg.Choose != nil {
+		start.Provider = h.cfg.Choose(r)
 	}
-	h.Start(w, r, start)
+	if start.Provider == "" && len(h.providers) > 1 {
+		return h.loginURL("", here), nil
+	}
+	return h.begin(w, r, start)
 }
 
 func union(a, b []string) []string {

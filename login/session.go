@@ -81,7 +81,7 @@ func decodeSession(b []byte) (*session, error) {
 
 // alive judges both lifetimes; the store's own is only for cleaning up.
 func (c *core) alive(s *session, now time.Time) bool {
-	return now.Before(s.started.Add(c.cfg.Lifetime)) && now.Before(s.seen.Add(c.cfg.IdleLifetime)) && (s.provider == "" || c.provider(s.provider) != nil)
+	return now.Before(s.started.Add(c.cfg.Lifetime)) && now.Before(s.seen.Add(c.cfg.IdleLifetime)) && (!s.signed() || s.provider == ownProvider || c.provider(s.provider) != nil)
 }
 
 // due: it is time to note that the session is in use. Not every request is worth a write.

@@ -15,6 +15,7 @@ type User struct {
 	s       *session
 	core    *core
 	account any
+	info    any
 }
 
 // ErrNoAccount is what [Config].LoadUser returns for a user whom the application does not have, or not any more: the session ends.
@@ -34,8 +35,13 @@ func UserFrom(ctx context.Context) *User {
 // Subject is the user's key, both parts together: a subject means something at its issuer only. An e-mail address is no key.
 func (u *User) Subject() (issuer, subject string) { return u.s.issuer, u.s.subject }
 
-// Provider is the Name of the provider at which the user has logged in.
-func (u *User) Provider() string { return u.s.provider }
+// Provider is the Name of the provider at which the user has logged in; empty for one without a name, and where the application itself vouches.
+func (u *User) Provider() string {
+	if u.s.provider == ownProvider {
+		return ""
+	}
+	return u.s.provider
+}
 
 // IDToken is the verified ID Token of the login, for [openid.Claims]; nil for a login without one, and with [Config].Stateless.
 func (u *User) IDToken() *openid.IDToken { return u.s.idToken() }
@@ -55,6 +61,9 @@ func (u *User) Scope() []string { return strings.Fields(u.s.scope) }
 // Account is what [Config].LoadUser returned for this request.
 func (u *User) Account() any { return u.account }
 
+// Info is what a [Strategy] knows beside the identity, in the request in which it succeeded.
+func (u *User) Info() any { return u.info }
+
 // String names the user and shows nothing else.
 func (u *User) String() string {
 	if u == nil || u.s == nil {
@@ -71,10 +80,10 @@ func (u *User) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
 // TokenSource is where the user's tokens come from, fresh: of all requests and processes one refreshes. Its HTTPClient calls APIs as the
 // user. When the provider refuses to refresh them the session ends: the error is an [openid.ErrLoginRequired], and the next request is sent
-// to the login. Nil when nobody is signed in.
+// to the login. Nil when nobody is signed in, or not at a provider.
 func TokenSource(ctx context.Context) *openid.TokenSource {
 	st := stateOf(ctx)
-	if st == nil {
+	if st == nil || st.core == nil {
 		return nil
 	}
 	st.mu.Lock()
