@@ -1,6 +1,8 @@
 package jwe
 
 import (
+	"crypto/ecdh"
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -74,5 +76,34 @@ func TestRFC7520(t *testing.T) {
 		if _, err := all.Decrypt(t.Context(), form); err == nil || !strings.Contains(err.Error(), "5 parts") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestRFC7516Refused: what appendix A encrypts in ways that are refused here, by their headers.
+func TestRFC7516Refused(t *testing.T) {
+	all := Keys(rsaKey(), curveKeys()["P-256"])
+	for section, header := range map[string]string{"A.2": `{"alg":"RSA1_5","enc":"A128CBC-HS256"}`, "A.3": `{"alg":"A128KW","enc":"A128CBC-HS256"}`} {
+		if _, err := all.Decrypt(t.Context(), withHeader("..AAAA.AAAA.AAAA", header)); err == nil || err == errDecryption || !strings.Contains(err.Error(), "alg") {
+			t.Errorf("%s: %v", section, err)
+		}
+	}
+	const general = `{"protected":"eyJlbmMiOiJBMTI4Q0JDLUhTMjU2In0","unprotected":{"jku":"https://server.example.com/keys.jwks"},` +
+		`"recipients":[{"header":{"alg":"A128KW","kid":"7"},"encrypted_key":"6KB707dM9YTIgHtLvtgWQ8mKwboJW3of9locizkDTHzBC2IlrT1oOQ"}],` +
+		`"iv":"AxY8DCtDaGlsbGljb3RoZQ","ciphertext":"KDlTtXchhZTGufMYmOYGS4HffxPSUrfmqCHXaI9wOGY","tag":"Mz-VPPyU4RlcuYv1IwIvzw"}`
+	if _, err := all.Decrypt(t.Context(), general); err == nil || !strings.Contains(err.Error(), "5 parts") {
+		t.Errorf("A.4: %v", err)
+	}
+}
+
+// TestRFC8037: appendix A.6, the secret that Bob agrees on over X25519 with a key that is used once.
+func TestRFC8037(t *testing.T) {
+	// Bob's private key stands in RFC 7748 section 6.1.
+	bob := must(ecdh.X25519().NewPrivateKey(must(hex.DecodeString("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"))))
+	if got := encode(bob.PublicKey().Bytes()); got != "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08" {
+		t.Errorf("Bob's key is %s", got)
+	}
+	once := must(point("X25519", "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo", ""))
+	if got := hex.EncodeToString(must(bob.ECDH(once))); got != "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742" {
+		t.Errorf("agreed on %s", got)
 	}
 }
