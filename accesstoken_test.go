@@ -54,47 +54,47 @@ type accessTokenLie struct {
 var ours = &x509.Certificate{Raw: []byte("ours")}
 
 var accessTokenLies = []accessTokenLie{
-	{name: "an ID Token", lie: header("typ", `"JWT"`), check: "typ"},
+	{name: "A01 an ID Token", lie: header("typ", `"JWT"`), check: "typ"},
 	{name: "no type", lie: func(tok *hostile.Token) { delete(tok.Header, "typ") }, check: "typ"},
-	{name: "a logout token", lie: header("typ", `"logout+jwt"`), check: "typ"},
+	{name: "I34 a logout token", lie: header("typ", `"logout+jwt"`), check: "typ"},
 	{name: "a type that only begins like it", lie: header("typ", `"at+jwt+x"`), check: "typ"},
 	{name: "two parts", lie: compact(hostile.DropPart), check: "compact"},
 	{name: "an encrypted one, and nothing to decrypt with", lie: compact(wrap), check: "encryption"},
-	{name: "a header that is an array", lie: func(tok *hostile.Token) { tok.RawHeader = []byte("[]") }, check: "header"},
-	{name: "none", lie: func(tok *hostile.Token) { tok.Header["alg"] = "none"; tok.Compact = hostile.DropSignature }, check: "alg"},
+	{name: "I40 a header that is an array", lie: func(tok *hostile.Token) { tok.RawHeader = []byte("[]") }, check: "header"},
+	{name: "I01 none", lie: func(tok *hostile.Token) { tok.Header["alg"] = "none"; tok.Compact = hostile.DropSignature }, check: "alg"},
 	{name: "an algorithm against the policy", check: "alg", tune: func(cfg *Config) { cfg.AccessTokenSigningAlgs = []string{"PS256"} }},
-	{name: "HS256, which is accepted for ID Tokens only", check: "alg", tune: allowHS256, lie: func(tok *hostile.Token) {
+	{name: "I04 HS256, which is accepted for ID Tokens only", check: "alg", tune: allowHS256, lie: func(tok *hostile.Token) {
 		tok.Header["alg"] = "HS256"
 		tok.Key = hostile.NewSecretKey("HS256", "", []byte(strings.Repeat("x", 64)))
 	}},
-	{name: "an extension that must be understood", lie: header("crit", `["x"]`), check: "crit"},
-	{name: "b64", lie: header("b64", `true`), check: "b64"},
-	{name: "a key in the header", lie: header("jwk", `{"kty":"EC"}`), check: "embedded key"},
+	{name: "I36 an extension that must be understood", lie: header("crit", `["x"]`), check: "crit"},
+	{name: "I38 b64", lie: header("b64", `true`), check: "b64"},
+	{name: "I05 a key in the header", lie: header("jwk", `{"kty":"EC"}`), check: "embedded key"},
 	{name: "an unknown key", lie: header("kid", `"nobody's"`), check: "key"},
 	{name: "a broken signature", lie: compact(hostile.BreakSignature), check: "signature"},
-	{name: "sub twice", lie: func(tok *hostile.Token) { tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "sub", `"x"`) }, check: "payload"},
-	{name: "the key of another issuer", key: "https://evil.example", check: "key issuer"},
+	{name: "I08 sub twice", lie: func(tok *hostile.Token) { tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "sub", `"x"`) }, check: "payload"},
+	{name: "I07 the key of another issuer", key: "https://evil.example", check: "key issuer"},
 
 	{name: "iss of another", lie: claim("iss", `"https://evil.example"`), check: "iss"},
 	{name: "iss missing", lie: claim("iss", ""), check: "iss"},
 	{name: "tid of another tenant", lie: and(claim("iss", `"`+issuerOf(contoso)+`"`), claim("tid", `"`+fabrikam+`"`)), check: "tid", tune: ofTenants},
 	{name: "a tenant that is not listed", lie: and(claim("iss", `"`+issuerOf(stranger)+`"`), claim("tid", `"`+stranger+`"`)), check: "iss", tune: ofTenants},
-	{name: "for another API", lie: claim("aud", `"https://other.example"`), check: "aud"},
-	{name: "for several others", lie: claim("aud", `["https://other.example","https://api.example/"]`), check: "aud"},
-	{name: "aud missing", lie: claim("aud", ""), check: "aud"},
-	{name: "aud in an object", lie: claim("aud", `{"https://api.example":1}`), check: "aud"},
-	{name: "aud with a number", lie: claim("aud", `["https://api.example",1]`), check: "aud"},
-	{name: "for the client itself", lie: claim("aud", `"client"`), check: "aud"},
+	{name: "A02 for another API", lie: claim("aud", `"https://other.example"`), check: "aud"},
+	{name: "A02 for several others", lie: claim("aud", `["https://other.example","https://api.example/"]`), check: "aud"},
+	{name: "I21 aud missing", lie: claim("aud", ""), check: "aud"},
+	{name: "I22 aud in an object", lie: claim("aud", `{"https://api.example":1}`), check: "aud"},
+	{name: "I22 aud with a number", lie: claim("aud", `["https://api.example",1]`), check: "aud"},
+	{name: "A02 for the client itself", lie: claim("aud", `"client"`), check: "aud"},
 	{name: "expired", lie: claim("exp", "1000000000"), check: "exp"},
-	{name: "exp missing", lie: claim("exp", ""), check: "exp"},
-	{name: "exp a string", lie: claim("exp", `"9999999999"`), check: "exp"},
-	{name: "iat missing", lie: claim("iat", ""), check: "iat"},
-	{name: "iat in the far future", lie: claim("iat", "9999999999"), check: "iat"},
-	{name: "not yet good", lie: claim("nbf", "9999999999"), check: "nbf"},
+	{name: "I15 exp missing", lie: claim("exp", ""), check: "exp"},
+	{name: "I15 exp a string", lie: claim("exp", `"9999999999"`), check: "exp"},
+	{name: "I20 iat missing", lie: claim("iat", ""), check: "iat"},
+	{name: "I20 iat in the far future", lie: claim("iat", "9999999999"), check: "iat"},
+	{name: "I20 not yet good", lie: claim("nbf", "9999999999"), check: "nbf"},
 	{name: "nbf a string", lie: claim("nbf", `"0"`), check: "nbf"},
-	{name: "sub missing", lie: claim("sub", ""), check: "sub"},
-	{name: "sub empty", lie: claim("sub", `""`), check: "sub"},
-	{name: "sub a number", lie: claim("sub", "1"), check: "sub"},
+	{name: "I24 sub missing", lie: claim("sub", ""), check: "sub"},
+	{name: "I24 sub empty", lie: claim("sub", `""`), check: "sub"},
+	{name: "I24 sub a number", lie: claim("sub", "1"), check: "sub"},
 	{name: "client_id missing", lie: claim("client_id", ""), check: "client_id"},
 	{name: "client_id an array", lie: claim("client_id", `["web"]`), check: "client_id"},
 	{name: "jti missing", lie: claim("jti", ""), check: "jti"},
@@ -118,9 +118,9 @@ var accessTokenLies = []accessTokenLie{
 	{name: "P11 a proof by another key", lie: boundTo("jkt", thumb("a")), check: "binding", how: ProvenByDPoP(thumb("b"))},
 	{name: "a proof for a token that is bound to nothing", check: "binding", how: ProvenByDPoP(thumb("a"))},
 	{name: "a proof for a token that is bound to a certificate", lie: boundTo("x5t#S256", thumb("a")), check: "binding", how: ProvenByDPoP(thumb("a"))},
-	{name: "another certificate", lie: boundTo("x5t#S256", thumb("theirs")), check: "binding", how: ProvenByCertificate(ours)},
-	{name: "another certificate on the connection", lie: boundTo("x5t#S256", thumb("theirs")), check: "binding", how: Bearer().Over(ours)},
-	{name: "a certificate for a token that is bound to nothing", check: "binding", how: ProvenByCertificate(ours)},
+	{name: "A04 another certificate", lie: boundTo("x5t#S256", thumb("theirs")), check: "binding", how: ProvenByCertificate(ours)},
+	{name: "A04 another certificate on the connection", lie: boundTo("x5t#S256", thumb("theirs")), check: "binding", how: Bearer().Over(ours)},
+	{name: "A04 a certificate for a token that is bound to nothing", check: "binding", how: ProvenByCertificate(ours)},
 	{name: "a certificate for a token that is bound to a key", lie: boundTo("jkt", certificateThumbprint(ours)), check: "binding", how: ProvenByCertificate(ours)},
 	{name: "half of two bindings", lie: claim("cnf", `{"jkt":"`+thumb("a")+`","x5t#S256":"`+thumb("b")+`"}`), check: "binding", how: ProvenByDPoP(thumb("a"))},
 }
@@ -166,6 +166,22 @@ func TestAccessTokenLies(t *testing.T) {
 			var v *VerificationError
 			if !errors.As(err, &v) || v.Check != l.check || v.Document != "access token" {
 				t.Errorf("refused by %v, want %s", err, l.check)
+			}
+		})
+	}
+}
+
+// TestAccessTokenNeedsAnAudience: A03, whoever forgets it hears of it, and no token is accepted.
+func TestAccessTokenNeedsAnAudience(t *testing.T) {
+	p := hostile.New(t)
+	for name, l := range map[string]struct {
+		audience string
+		how      Confirmation
+	}{"A03 no audience": {"", Bearer()}, "A03 no confirmation": {api, Confirmation{}}} {
+		t.Run(name, func(t *testing.T) {
+			token, err := newTestClient(t, p).VerifyAccessToken(t.Context(), rawAccessToken(p), l.audience, l.how)
+			if token != nil || err == nil || refusedBy(err) != "" || p.Count("") != 0 {
+				t.Errorf("%v, %v after %d requests", token, err, p.Count(""))
 			}
 		})
 	}

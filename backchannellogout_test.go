@@ -37,45 +37,45 @@ func logoutEventIs(value string) func(*hostile.Token) {
 var logoutLies = []logoutLie{
 	{name: "five parts, nothing to decrypt with", lie: compact(func(s string) string { return s + ".a.b" }), check: "encryption"},
 	{name: "two parts", lie: compact(hostile.DropPart), check: "compact"},
-	{name: "alg twice in the header", lie: func(tok *hostile.Token) { tok.RawHeader = hostile.WithMember(tok.HeaderJSON(), "alg", `"none"`) }, check: "header"},
-	{name: "none", lie: func(tok *hostile.Token) { tok.Header["alg"] = "none"; tok.Compact = hostile.DropSignature }, check: "alg"},
+	{name: "I39 alg twice in the header", lie: func(tok *hostile.Token) { tok.RawHeader = hostile.WithMember(tok.HeaderJSON(), "alg", `"none"`) }, check: "header"},
+	{name: "I01 none", lie: func(tok *hostile.Token) { tok.Header["alg"] = "none"; tok.Compact = hostile.DropSignature }, check: "alg"},
 	{name: "a good key of another algorithm", check: "alg", tune: func(c *Config) { c.IDTokenSigningAlgs = []string{"RS256"} }},
-	{name: "HS256 that nobody asked for", check: "alg", lie: func(tok *hostile.Token) {
+	{name: "I04 HS256 that nobody asked for", check: "alg", lie: func(tok *hostile.Token) {
 		tok.Header["alg"] = "HS256"
 		tok.Key = hostile.NewSecretKey("HS256", "", []byte(strings.Repeat("x", 64)))
 	}},
-	{name: "the key of another issuer", check: "key issuer", script: func(t *testing.T, p *hostile.Provider) { p.LogoutToken = keyOf(t, p, "https://evil.example") }},
+	{name: "I07 the key of another issuer", check: "key issuer", script: func(t *testing.T, p *hostile.Provider) { p.LogoutToken = keyOf(t, p, "https://evil.example") }},
 	{name: "tid of another tenant", lie: and(claim("iss", `"`+issuerOf(contoso)+`"`), claim("tid", `"`+fabrikam+`"`)), check: "tid", tune: ofTenants},
 	{name: "a tenant that is not listed", lie: and(claim("iss", `"`+issuerOf(stranger)+`"`), claim("tid", `"`+stranger+`"`)), check: "iss", tune: ofTenants},
-	{name: "crit", lie: header("crit", `["exp"]`), check: "crit"},
-	{name: "b64 false", lie: header("b64", `false`), check: "b64"},
-	{name: "jwk", lie: header("jwk", `{"kty":"EC"}`), check: "embedded key"},
+	{name: "I36 crit", lie: header("crit", `["exp"]`), check: "crit"},
+	{name: "I38 b64 false", lie: header("b64", `false`), check: "b64"},
+	{name: "I05 jwk", lie: header("jwk", `{"kty":"EC"}`), check: "embedded key"},
 	{name: "L11 typ at+jwt", lie: header("typ", `"at+jwt"`), check: "typ"},
 	{name: "typ of a security event", lie: header("typ", `"secevent+jwt"`), check: "typ"},
 	{name: "a kid that nobody published", lie: header("kid", `"other"`), check: "key"},
 	{name: "a flipped bit", lie: compact(hostile.BreakSignature), check: "signature"},
-	{name: "the key of another issuer", check: "signature", script: func(t *testing.T, p *hostile.Provider) {
+	{name: "I07 the key of another issuer", check: "signature", script: func(t *testing.T, p *hostile.Provider) {
 		other := hostile.NewKey(t, "ES256", p.SigningKey().ID)
 		p.LogoutToken = func(tok *hostile.Token) { tok.Key = other }
 	}},
-	{name: "sub twice", lie: func(tok *hostile.Token) { tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "sub", `"mallory"`) }, check: "payload"},
-	{name: "iss of another", lie: claim("iss", `"https://evil.example"`), check: "iss"},
-	{name: "iss with a slash more", lie: func(tok *hostile.Token) { tok.Claims["iss"] = fmt.Sprint(tok.Claims["iss"], "/") }, check: "iss"},
+	{name: "I08 sub twice", lie: func(tok *hostile.Token) { tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "sub", `"mallory"`) }, check: "payload"},
+	{name: "L12 iss of another", lie: claim("iss", `"https://evil.example"`), check: "iss"},
+	{name: "I13 iss with a slash more", lie: func(tok *hostile.Token) { tok.Claims["iss"] = fmt.Sprint(tok.Claims["iss"], "/") }, check: "iss"},
 	{name: "iss missing", lie: claim("iss", ""), check: "iss"},
-	{name: "aud names another client", lie: claim("aud", `"another"`), check: "aud"},
-	{name: "aud missing", lie: claim("aud", ""), check: "aud"},
-	{name: "aud with an untrusted other", lie: claim("aud", `["client","another"]`), check: "aud"},
+	{name: "L12 aud names another client", lie: claim("aud", `"another"`), check: "aud"},
+	{name: "I21 aud missing", lie: claim("aud", ""), check: "aud"},
+	{name: "I23 aud with an untrusted other", lie: claim("aud", `["client","another"]`), check: "aud"},
 	{name: "L06 iat missing", lie: claim("iat", ""), check: "iat"},
 	{name: "L06 iat in an hour", lie: claim("iat", at(time.Hour)), check: "iat"},
-	{name: "exp missing", lie: claim("exp", ""), check: "exp"},
+	{name: "I15 exp missing", lie: claim("exp", ""), check: "exp"},
 	{name: "exp just outside the tolerance", lie: claim("exp", at(-31*time.Second)), check: "exp"},
-	{name: "exp a string", lie: claim("exp", `"9999999999"`), check: "exp"},
+	{name: "I15 exp a string", lie: claim("exp", `"9999999999"`), check: "exp"},
 	{name: "of yesterday, good for a year", lie: func(tok *hostile.Token) {
 		claim("iat", at(-24*time.Hour))(tok)
 		claim("exp", at(365*24*time.Hour))(tok)
 	}, check: "age"},
-	{name: "nbf in an hour", lie: claim("nbf", at(time.Hour)), check: "nbf"},
-	{name: "sub a number", lie: claim("sub", `7`), check: "sub"},
+	{name: "I20 nbf in an hour", lie: claim("nbf", at(time.Hour)), check: "nbf"},
+	{name: "I24 sub a number", lie: claim("sub", `7`), check: "sub"},
 	{name: "sub empty beside a sid", lie: claim("sub", `""`), check: "sub"},
 	{name: "sub null", lie: claim("sub", `null`), check: "sub"},
 	{name: "sid a number", lie: claim("sid", `7`), check: "sid"},
@@ -89,14 +89,14 @@ var logoutLies = []logoutLie{
 		tok.Header["typ"] = "JWT"
 	}, check: "events"},
 	{name: "L03 events missing", lie: claim("events", ""), check: "events"},
-	{name: "events a list", lie: claim("events", `["http://schemas.openid.net/event/backchannel-logout"]`), check: "events"},
-	{name: "another event", lie: claim("events", `{"http://schemas.openid.net/event/backchannel-logout1":{}}`), check: "events"},
+	{name: "L05 events a list", lie: claim("events", `["http://schemas.openid.net/event/backchannel-logout"]`), check: "events"},
+	{name: "L05 another event", lie: claim("events", `{"http://schemas.openid.net/event/backchannel-logout1":{}}`), check: "events"},
 	{name: "L04 event 0", lie: logoutEventIs(`0`), check: "events"},
 	{name: "L04 event null", lie: logoutEventIs(`null`), check: "events"},
 	{name: "L04 event a string", lie: logoutEventIs(`"{}"`), check: "events"},
-	{name: "event a list", lie: logoutEventIs(`[]`), check: "events"},
+	{name: "L05 event a list", lie: logoutEventIs(`[]`), check: "events"},
 	{name: "L01 nonce present", lie: claim("nonce", `"n"`), check: "nonce"},
-	{name: "nonce null", lie: claim("nonce", `null`), check: "nonce"},
+	{name: "L02 nonce null", lie: claim("nonce", `null`), check: "nonce"},
 	{name: "L07 jti missing", lie: claim("jti", ""), check: "jti"},
 	{name: "jti empty", lie: claim("jti", `""`), check: "jti"},
 	{name: "jti a number", lie: claim("jti", `7`), check: "jti"},
@@ -282,7 +282,7 @@ func TestLogoutTokenOnce(t *testing.T) {
 	})
 }
 
-// TestLogoutTokenFailsClosed: when nobody can say whether a token came before, it does not count.
+// TestLogoutTokenFailsClosed: L09, when nobody can say whether a token came before, it does not count.
 func TestLogoutTokenFailsClosed(t *testing.T) {
 	p := hostile.New(t)
 	full := store.Memory(1)

@@ -58,7 +58,7 @@ var callbackLies = []callbackLie{
 	}, check: "request"},
 	{name: "C02 state twice", lie: func(q url.Values) { q.Add("state", q.Get("state")) }, check: "repeated parameter"},
 	{name: "C02 code twice", lie: func(q url.Values) { q.Add("code", "other") }, check: "repeated parameter"},
-	{name: "iss twice", lie: func(q url.Values) { q.Add("iss", q.Get("iss")) }, check: "repeated parameter"},
+	{name: "C07 iss twice", lie: func(q url.Values) { q.Add("iss", q.Get("iss")) }, check: "repeated parameter"},
 	{name: "error twice", lie: func(q url.Values) { q["error"] = []string{"a", "b"} }, check: "repeated parameter"},
 	{name: "something else twice", lie: func(q url.Values) { q["vendor"] = []string{"a", "b"} }, check: "repeated parameter"},
 	{name: "C17 a state of 1 MB", lie: setParam("state", strings.Repeat("s", 1<<20)), check: "state"},
@@ -104,7 +104,7 @@ var callbackLies = []callbackLie{
 		q := r.URL.Query()
 		return post("?code="+q.Get("code"), url.Values{"state": q["state"], "iss": q["iss"]})
 	}, check: "response_mode"},
-	{name: "a login of yesterday", pending: func(t *testing.T, c *Client, tx Transaction) []Transaction {
+	{name: "S04 a login of yesterday", pending: func(t *testing.T, c *Client, tx Transaction) []Transaction {
 		login, _ := c.openTransaction(tx)
 		login.created = login.created.Add(-transactionLifetime - time.Second)
 		sealed, err := c.sealTransaction(login)
@@ -115,7 +115,7 @@ var callbackLies = []callbackLie{
 	}, check: "age"},
 	{name: "C05 iss missing though announced", lie: dropParam("iss"), check: "iss"},
 	{name: "C06 iss of another server", lie: setParam("iss", "https://evil.example"), check: "iss"},
-	{name: "iss empty", lie: setParam("iss", ""), check: "iss"},
+	{name: "C07 iss empty", lie: setParam("iss", ""), check: "iss"},
 	{name: "neither code nor error", lie: dropParam("code"), check: "code"},
 	{name: "code empty", lie: setParam("code", ""), check: "code"},
 	{name: "C17 code and error together", lie: setParam("error", "access_denied"), check: "code"},
@@ -279,6 +279,7 @@ func TestCallbackFormPost(t *testing.T) {
 	}
 }
 
+// TestKeysRotate: S08, what the key of before has sealed is opened, and a key that is gone opens nothing.
 func TestKeysRotate(t *testing.T) {
 	p := hostile.New(t)
 	old, fresh := NewSecret(strings.Repeat("o1", 16)), NewSecret(strings.Repeat("n1", 16))
@@ -294,7 +295,35 @@ func TestKeysRotate(t *testing.T) {
 		t.Errorf("a forgotten key still opens: %v", err)
 	}
 	if _, err := after.Callback(t.Context(), r, tx); err != nil {
-		t.Errorf("S08 the old key does not open: %v", err)
+		t.Errorf("the old key does not open: %v", err)
+	}
+}
+
+// TestTransactionIsWhole: S01, no bit of it can be changed, nor its end.
+func TestTransactionIsWhole(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	_, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, AppState: "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.openTransaction(tx); !ok {
+		t.Fatal("the honest one does not open")
+	}
+	for i := range len(tx) {
+		if _, ok := c.openTransaction(tx[:i]); ok {
+			t.Errorf("%d of %d characters open", i, len(tx))
+		}
+		for bit := range 8 {
+			changed := []byte(tx)
+			changed[i] ^= 1 << bit
+			if _, ok := c.openTransaction(Transaction(changed)); ok {
+				t.Errorf("it opens with bit %d of character %d changed", bit, i)
+			}
+		}
+	}
+	if _, ok := c.openTransaction(tx + "A"); ok {
+		t.Error("it opens with a character more")
 	}
 }
 

@@ -318,12 +318,12 @@ func toldBy(script func(*hostile.Provider), end func(*testing.T, *Client, *Token
 	}
 }
 
-// movedEndpoints are what a renewal of metadata must not bring: D24.
+// movedEndpoints are what a renewal of metadata must not bring.
 var movedEndpoints = map[string]func(*ServerMetadata){
-	"D24 another host":        func(m *ServerMetadata) { m.TokenEndpoint = "https://evil.example/token" },
-	"D24 another port":        func(m *ServerMetadata) { m.JWKSURI = "https://op.example:8443/t/jwks" },
-	"D24 another scheme":      func(m *ServerMetadata) { m.TokenEndpoint = "http://127.0.0.1/token" },
-	"D24 a new one elsewhere": func(m *ServerMetadata) { m.PushedAuthorizationRequestEndpoint = "https://evil.example/par" },
+	"another host":        func(m *ServerMetadata) { m.TokenEndpoint = "https://evil.example/token" },
+	"another port":        func(m *ServerMetadata) { m.JWKSURI = "https://op.example:8443/t/jwks" },
+	"another scheme":      func(m *ServerMetadata) { m.TokenEndpoint = "http://127.0.0.1/token" },
+	"a new one elsewhere": func(m *ServerMetadata) { m.PushedAuthorizationRequestEndpoint = "https://evil.example/par" },
 }
 
 func tellMoved(move func(*ServerMetadata)) func(*testing.T, string) error {

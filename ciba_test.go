@@ -212,6 +212,7 @@ func notify(e *PingEndpoint, authorization, body string) int {
 	return w.Code
 }
 
+// TestPing: N09, who may end the wait.
 func TestPing(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 		endpoint := new(PingEndpoint)

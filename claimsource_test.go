@@ -153,7 +153,7 @@ func TestSourceTokens(t *testing.T) {
 	for _, l := range []struct{ name, brought, agreed, want string }{
 		{"the document's", hostile.ClaimsToken, "other", "Bearer " + hostile.ClaimsToken},
 		{"the one agreed upon", "", hostile.ClaimsToken, "Bearer " + hostile.ClaimsToken},
-		{"none", "", "", ""},
+		{"I01 none", "", "", ""},
 	} {
 		t.Run(l.name, func(t *testing.T) {
 			op, bank := hostile.New(t), newBank(t)
@@ -315,7 +315,7 @@ var claimLies = map[string][]claimLie{
 		{name: "encrypted for nobody", document: func(m map[string]any, bank *hostile.Provider) {
 			described("JWT", "a.b.c.d.e")(m, bank)
 		}, check: "JWT"},
-		{name: "alg none", jwt: func(tok *hostile.Token) { tok.Header["alg"], tok.Compact = "none", hostile.DropSignature }, check: "alg"},
+		{name: "I01 alg none", jwt: func(tok *hostile.Token) { tok.Header["alg"], tok.Compact = "none", hostile.DropSignature }, check: "alg"},
 		{name: "alg nOnE", jwt: func(tok *hostile.Token) { tok.Header["alg"], tok.Compact = "nOnE", hostile.DropSignature }, check: "alg"},
 		{name: "signed by a stranger", jwt: claim("iss", `"https://stranger.example"`), check: "iss"},
 		{name: "without iss", jwt: claim("iss", ""), check: "iss"},
@@ -343,36 +343,36 @@ var claimLies = map[string][]claimLie{
 		}, check: "encryption"},
 		{name: "two parts", distributed: true, jwt: compact(hostile.DropPart), check: "compact"},
 		{name: "64 KiB and more", distributed: true, jwt: func(tok *hostile.Token) { tok.Claims["filler"] = strings.Repeat("x", 64<<10) }, check: "compact"},
-		{name: "a header that is an array", distributed: true, jwt: func(tok *hostile.Token) { tok.RawHeader = []byte("[]") }, check: "header"},
+		{name: "I40 a header that is an array", distributed: true, jwt: func(tok *hostile.Token) { tok.RawHeader = []byte("[]") }, check: "header"},
 		{name: "alg none, distributed", distributed: true, jwt: func(tok *hostile.Token) { tok.Header["alg"], tok.Compact = "none", hostile.DropSignature }, check: "alg"},
 		{name: "an algorithm that was not agreed", jwt: header("alg", `"RS256"`), check: "alg"},
-		{name: "an extension that must be understood", jwt: header("crit", `["x"]`), check: "crit"},
-		{name: "b64", jwt: header("b64", "true"), check: "b64"},
+		{name: "I36 an extension that must be understood", jwt: header("crit", `["x"]`), check: "crit"},
+		{name: "I38 b64", jwt: header("b64", "true"), check: "b64"},
 		{name: "a key of its own", jwt: header("jwk", `{"kty":"EC"}`), check: "embedded key"},
-		{name: "an access token", jwt: header("typ", `"at+jwt"`), check: "typ"},
-		{name: "a logout token", jwt: header("typ", `"logout+jwt"`), check: "typ"},
+		{name: "I34 an access token", jwt: header("typ", `"at+jwt"`), check: "typ"},
+		{name: "I34 a logout token", jwt: header("typ", `"logout+jwt"`), check: "typ"},
 		{name: "an unknown key", jwt: header("kid", `"nobody's"`), check: "key"},
 		{name: "a broken signature", jwt: compact(hostile.BreakSignature), check: "signature"},
 		{name: "claims twice", distributed: true, jwt: func(tok *hostile.Token) {
 			tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "limit", "9")
 		}, check: "payload"},
-		{name: "the key of another issuer", tune: func(t *testing.T, _, bank *hostile.Provider, _ *ClaimSource) {
+		{name: "I07 the key of another issuer", tune: func(t *testing.T, _, bank *hostile.Provider, _ *ClaimSource) {
 			bank.ClaimsJWT = keyOf(t, bank, "https://evil.example")
 		}, check: "key issuer"},
 		{name: "a tenant that it is not of", jwt: claim("tid", `"`+fabrikam+`"`), tune: banksWithTenants, check: "tid"},
 		{name: "of another issuer, at this one's address", distributed: true, jwt: claim("iss", `"https://stranger.example"`), check: "iss"},
 		{name: "of nobody, at this one's address", distributed: true, jwt: claim("iss", ""), check: "iss"},
-		{name: "for another client", jwt: claim("aud", `"another client"`), check: "aud"},
+		{name: "I21 for another client", jwt: claim("aud", `"another client"`), check: "aud"},
 		{name: "for another client too", jwt: claim("aud", `["client","another"]`), check: "aud"},
 		{name: "aud null", jwt: claim("aud", "null"), check: "aud"},
 		{name: "expired", jwt: func(tok *hostile.Token) { tok.Claims["exp"] = time.Now().Add(-time.Hour).Unix() }, check: "exp"},
 		{name: "exp a word", jwt: claim("exp", `"never"`), check: "exp"},
-		{name: "not yet good", jwt: func(tok *hostile.Token) { tok.Claims["nbf"] = time.Now().Add(time.Hour).Unix() }, check: "nbf"},
-		{name: "made tomorrow", jwt: func(tok *hostile.Token) { tok.Claims["iat"] = time.Now().Add(24 * time.Hour).Unix() }, check: "iat"},
+		{name: "I20 not yet good", jwt: func(tok *hostile.Token) { tok.Claims["nbf"] = time.Now().Add(time.Hour).Unix() }, check: "nbf"},
+		{name: "I20 made tomorrow", jwt: func(tok *hostile.Token) { tok.Claims["iat"] = time.Now().Add(24 * time.Hour).Unix() }, check: "iat"},
 		{name: "a logout token without its type", jwt: claim("events", `{"http://schemas.openid.net/event/backchannel-logout":{}}`), check: "events"},
 		{name: "an ID Token of somebody else", jwt: claim("nonce", `"n"`), check: "nonce"},
-		{name: "sub a number", jwt: claim("sub", "1"), check: "sub"},
-		{name: "sub empty", jwt: claim("sub", `""`), check: "sub"},
+		{name: "I24 sub a number", jwt: claim("sub", "1"), check: "sub"},
+		{name: "I24 sub empty", jwt: claim("sub", `""`), check: "sub"},
 		{name: "about another user than the one known", jwt: claim("sub", `"mallory"`), tune: func(_ *testing.T, _, _ *hostile.Provider, s *ClaimSource) { s.Subject = "alice at the bank" }, check: "sub"},
 		{name: "about nobody, where one is known", tune: func(_ *testing.T, _, _ *hostile.Provider, s *ClaimSource) { s.Subject = "alice at the bank" }, check: "sub"},
 		{name: "about another user of the server", own: true, jwt: claim("sub", `"mallory"`), check: "sub"},

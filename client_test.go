@@ -35,7 +35,7 @@ func TestNewRefuses(t *testing.T) {
 		field string
 	}{
 		{"D17 an issuer with a query", func(c *Config) { c.Issuer += "?a=b" }, "Issuer"},
-		{"an issuer with a fragment", func(c *Config) { c.Issuer += "#" }, "Issuer"},
+		{"D18 an issuer with a fragment", func(c *Config) { c.Issuer += "#" }, "Issuer"},
 		{"the address of the metadata as issuer", func(c *Config) { c.Issuer += "/.well-known/openid-configuration" }, "Issuer"},
 		{"no issuer", func(c *Config) { c.Issuer = "" }, "Issuer"},
 		{"I19 a tolerance of a day", func(c *Config) { c.ClockTolerance = 24 * time.Hour }, "ClockTolerance"},

@@ -25,14 +25,15 @@ func metadataMember(name string, value any) func(map[string]any) {
 }
 
 var metadataLies = []metadataLie{
-	{"the issuer of another", metadataMember("issuer", "https://evil.example"), "issuer"},
+	{"D02 the issuer of another", metadataMember("issuer", "https://evil.example"), "issuer"},
 	{"D01 issuer with a slash more", func(m map[string]any) { m["issuer"] = m["issuer"].(string) + "/" }, "issuer"},
 	{"D03 a Cyrillic twin", func(m map[string]any) { m["issuer"] = strings.Replace(m["issuer"].(string), "t", "т", 1) }, "issuer"},
-	{"issuer missing", func(m map[string]any) { delete(m, "issuer") }, "issuer"},
+	{"D03 a twin in Punycode", func(m map[string]any) { m["issuer"] = strings.Replace(m["issuer"].(string), "//", "//xn--", 1) }, "issuer"},
+	{"D05 issuer missing", func(m map[string]any) { delete(m, "issuer") }, "issuer"},
 	{"D14 jwks_uri without TLS", metadataMember("jwks_uri", "http://op.example/jwks"), "endpoints"},
 	{"D16 a token endpoint with a user", metadataMember("token_endpoint", "https://u:p@op.example/token"), "endpoints"},
 	{"D16 an endpoint with a fragment", metadataMember("authorization_endpoint", "https://op.example/a#f"), "endpoints"},
-	{"a relative endpoint", metadataMember("userinfo_endpoint", "/userinfo"), "endpoints"},
+	{"D15 a relative endpoint", metadataMember("userinfo_endpoint", "/userinfo"), "endpoints"},
 	{"D19 only none and HS256", metadataMember("id_token_signing_alg_values_supported", []string{"none", "HS256"}), "id_token_signing_alg_values_supported"},
 	{"D21 PKCE without S256", metadataMember("code_challenge_methods_supported", []string{"plain"}), "code_challenge_methods_supported"},
 	{"no authorization endpoint", func(m map[string]any) { delete(m, "authorization_endpoint") }, "authorization_endpoint"},
@@ -81,7 +82,8 @@ func TestMetadataIsNoDocument(t *testing.T) {
 		{"D13 trailing bytes", hostile.JSON(`{"issuer":"x"}{}`), ""},
 		{"D04 issuer twice", hostile.JSON(`{"issuer":"https://evil.example","issuer":"https://op.example"}`), "repeats"},
 		{"D23 depth", hostile.Deep(10_000), ""},
-		{"an array", hostile.JSON(`["x"]`), ""},
+		{"D22 an array", hostile.JSON(`["x"]`), ""},
+		{"D22 null", hostile.JSON(`null`), ""},
 		{"a number where a list belongs", hostile.JSON(`{"scopes_supported":1}`), "scopes_supported"},
 	} {
 		t.Run(l.name, func(t *testing.T) {
@@ -266,8 +268,11 @@ func TestMetadataRenewal(t *testing.T) {
 			lie   func(map[string]any)
 			heard func(error) bool
 		}{
-			{"D24 another host", nil, metadataMember("token_endpoint", "https://evil.example/token"), func(err error) bool { return refusedBy(err) == "moved" }},
-			{"D24 another one elsewhere", nil, metadataMember("registration_endpoint", "https://evil.example/register"), func(err error) bool { return refusedBy(err) == "moved" }},
+			{"another host", nil, metadataMember("token_endpoint", "https://evil.example/token"), func(err error) bool { return refusedBy(err) == "moved" }},
+			{"another port", nil, func(m map[string]any) {
+				m["jwks_uri"] = strings.Replace(m["jwks_uri"].(string), "/t/", ":8443/t/", 1)
+			}, func(err error) bool { return refusedBy(err) == "moved" }},
+			{"another one elsewhere", nil, metadataMember("registration_endpoint", "https://evil.example/register"), func(err error) bool { return refusedBy(err) == "moved" }},
 			{"another issuer", nil, metadataMember("issuer", "https://evil.example"), func(err error) bool { return refusedBy(err) == "issuer" }},
 			{"no JSON", hostile.JSON("{"), nil, func(err error) bool { return errors.As(err, new(*ExchangeError)) }},
 			{"an outage", hostile.Status(503, "text/plain", "down"), nil, func(err error) bool { return errors.As(err, new(*ExchangeError)) }},

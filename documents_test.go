@@ -62,26 +62,26 @@ var documentLies = map[string][]documentLie{
 	"authorization response": {
 		{name: "64 KiB and more", ask: signed, script: response(func(tok *hostile.Token) { tok.Claims["filler"] = strings.Repeat("x", 64<<10) }), check: "compact"},
 		{name: "four parts", ask: signed, script: response(compact(func(s string) string { return s + ".x" })), check: "response"},
-		{name: "a header that is an array", ask: signed, script: response(func(tok *hostile.Token) { tok.RawHeader = []byte("[]") }), check: "header"},
+		{name: "I40 a header that is an array", ask: signed, script: response(func(tok *hostile.Token) { tok.RawHeader = []byte("[]") }), check: "header"},
 		{name: "R05 none", ask: signed, script: response(func(tok *hostile.Token) {
 			tok.Header["alg"] = "none"
 			tok.Compact = hostile.DropSignature
 		}), check: "alg"},
-		{name: "HS256 with the client secret", ask: signed, script: func(p *hostile.Provider) {
+		{name: "I04 HS256 with the client secret", ask: signed, script: func(p *hostile.Provider) {
 			key := hostile.NewSecretKey("HS256", "", []byte(p.ClientSecret))
 			p.Response = func(tok *hostile.Token) { tok.Key, tok.Header = key, map[string]any{"alg": "HS256"} }
 		}, check: "alg"},
-		{name: "an extension that must be understood", ask: signed, script: response(header("crit", `["x"]`)), check: "crit"},
-		{name: "b64", ask: signed, script: response(header("b64", `true`)), check: "b64"},
-		{name: "a key in the header", ask: signed, script: response(header("jwk", `{"kty":"EC"}`)), check: "embedded key"},
-		{name: "a logout token", ask: signed, script: response(header("typ", `"logout+jwt"`)), check: "typ"},
+		{name: "I36 an extension that must be understood", ask: signed, script: response(header("crit", `["x"]`)), check: "crit"},
+		{name: "I38 b64", ask: signed, script: response(header("b64", `true`)), check: "b64"},
+		{name: "I05 a key in the header", ask: signed, script: response(header("jwk", `{"kty":"EC"}`)), check: "embedded key"},
+		{name: "I34 a logout token", ask: signed, script: response(header("typ", `"logout+jwt"`)), check: "typ"},
 		{name: "an unknown key", ask: signed, script: response(header("kid", `"nobody's"`)), check: "key"},
 		{name: "a broken signature", ask: signed, script: response(compact(hostile.BreakSignature)), check: "signature"},
 		{name: "a withdrawn key under a known name", ask: signed, script: func(p *hostile.Provider) {
 			old := p.Rotate(p.SigningKey().ID)
 			p.Response = func(tok *hostile.Token) { tok.Key = old }
 		}, check: "signature"},
-		{name: "state twice", ask: signed, script: response(func(tok *hostile.Token) {
+		{name: "I08 state twice", ask: signed, script: response(func(tok *hostile.Token) {
 			tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "state", `"other"`)
 		}), check: "response"},
 		{name: "state missing", ask: signed, script: response(claim("state", "")), check: "state"},
@@ -93,18 +93,18 @@ var documentLies = map[string][]documentLie{
 		{name: "R02 iss wrong", ask: signed, script: response(claim("iss", `"https://evil.example"`)), check: "iss"},
 		{name: "iss missing", ask: signed, script: response(claim("iss", "")), check: "iss"},
 		{name: "R01 aud wrong", ask: signed, script: response(claim("aud", `"another client"`)), check: "aud"},
-		{name: "aud missing", ask: signed, script: response(claim("aud", "")), check: "aud"},
-		{name: "somebody else besides", ask: signed, script: response(claim("aud", `["client","friend"]`)), check: "aud"},
+		{name: "I21 aud missing", ask: signed, script: response(claim("aud", "")), check: "aud"},
+		{name: "I23 somebody else besides", ask: signed, script: response(claim("aud", `["client","friend"]`)), check: "aud"},
 		{name: "R03 expired", ask: signed, script: response(func(tok *hostile.Token) { tok.Claims["exp"] = time.Now().Add(-6 * time.Minute).Unix() }), check: "exp"},
-		{name: "exp missing", ask: signed, script: response(claim("exp", "")), check: "exp"},
-		{name: "exp a string", ask: signed, script: response(claim("exp", `"9999999999"`)), check: "exp"},
+		{name: "R04 exp missing", ask: signed, script: response(claim("exp", "")), check: "exp"},
+		{name: "I15 exp a string", ask: signed, script: response(claim("exp", `"9999999999"`)), check: "exp"},
 		{name: "good for a day", ask: signed, script: response(func(tok *hostile.Token) { tok.Claims["exp"] = time.Now().Add(24 * time.Hour).Unix() }), check: "lifetime"},
-		{name: "made tomorrow", ask: signed, script: response(func(tok *hostile.Token) { tok.Claims["iat"] = time.Now().Add(24 * time.Hour).Unix() }), check: "iat"},
-		{name: "not yet good", ask: signed, script: response(func(tok *hostile.Token) { tok.Claims["nbf"] = time.Now().Add(24 * time.Hour).Unix() }), check: "nbf"},
+		{name: "I20 made tomorrow", ask: signed, script: response(func(tok *hostile.Token) { tok.Claims["iat"] = time.Now().Add(24 * time.Hour).Unix() }), check: "iat"},
+		{name: "I20 not yet good", ask: signed, script: response(func(tok *hostile.Token) { tok.Claims["nbf"] = time.Now().Add(24 * time.Hour).Unix() }), check: "nbf"},
 		{name: "no code inside", ask: signed, script: response(claim("code", "")), check: "code"},
 		{name: "an access token inside", ask: signed, script: response(claim("access_token", `"x"`)), check: "front-channel token"},
 		{name: "a response in the response", ask: signed, script: response(claim("response", `"x"`)), check: "front-channel token"},
-		{name: "a signed response in the wrong place", ask: AuthorizationRequest{ResponseMode: "query"}, script: func(p *hostile.Provider) {
+		{name: "R07 a signed response in the wrong place", ask: AuthorizationRequest{ResponseMode: "query"}, script: func(p *hostile.Provider) {
 			p.Callback = func(q url.Values) {
 				tok := hostile.NewToken(p.SigningKey(), map[string]any{"iss": p.Issuer, "aud": p.ClientID, "state": q.Get("state"), "code": q.Get("code")})
 				clear(q)

@@ -594,7 +594,7 @@ func decoded(t *testing.T, compact string) (header, claims map[string]json.RawMe
 
 func base64Text(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }
 
-// TestNothingRandomIsUsedTwice: two requests share no state, nonce, challenge, and no transaction; what they ask is otherwise the same.
+// TestNothingRandomIsUsedTwice: C18, two requests share no state, nonce, challenge, and no transaction; what they ask is otherwise the same.
 func TestNothingRandomIsUsedTwice(t *testing.T) {
 	p := hostile.New(t)
 	c := newTestClient(t, p)

@@ -125,11 +125,12 @@ var idTokenLies = []idTokenLie{
 	{name: "I31 64 KiB and more", lie: func(tok *hostile.Token) { tok.Claims["filler"] = strings.Repeat("x", 64<<10) }, check: "compact"},
 	{name: "I43 many dots", lie: compact(func(s string) string { return s + strings.Repeat(".", 50_000) }), check: "compact"},
 	{name: "I44 JSON serialisation", lie: compact(hostile.Flattened), check: "compact"},
+	{name: "I44 both serialisations at once", lie: compact(func(s string) string { return `{"protected":"` + s + `"}` }), check: "header"},
 	{name: "five parts, nothing to decrypt with", lie: compact(func(s string) string { return s + ".a.b" }), check: "encryption"},
 
-	{name: "header is an array", lie: func(tok *hostile.Token) { tok.RawHeader = []byte(`["ES256"]`) }, check: "header"},
+	{name: "I40 header is an array", lie: func(tok *hostile.Token) { tok.RawHeader = []byte(`["ES256"]`) }, check: "header"},
 	{name: "I39 alg twice in the header", lie: func(tok *hostile.Token) { tok.RawHeader = hostile.WithMember(tok.HeaderJSON(), "alg", `"none"`) }, check: "header"},
-	{name: "kid is a number", lie: header("kid", "7"), check: "header"},
+	{name: "I40 kid is a number", lie: header("kid", "7"), check: "header"},
 
 	{name: "I01 none", lie: func(tok *hostile.Token) { tok.Header["alg"] = "none"; tok.Compact = hostile.DropSignature }, check: "alg"},
 	{name: "I02 NONE", lie: func(tok *hostile.Token) { tok.Header["alg"] = "nOnE"; tok.Compact = hostile.DropSignature }, check: "alg"},
@@ -140,15 +141,20 @@ var idTokenLies = []idTokenLie{
 		tok.Key = hostile.NewSecretKey("HS256", "", []byte("-----BEGIN PUBLIC KEY-----"))
 	}},
 
+	{name: "I02 no algorithm", lie: func(tok *hostile.Token) { tok.RawHeader = []byte(`{"typ":"JWT"}`) }, check: "header"},
 	{name: "I36 unknown crit", lie: header("crit", `["exp"]`), check: "crit"},
 	{name: "I37 empty crit", lie: header("crit", `[]`), check: "crit"},
 	{name: "I38 b64 false", lie: header("b64", `false`), check: "b64"},
+	{name: "I38 b64 false, and named in crit", lie: func(tok *hostile.Token) {
+		tok.Header["b64"], tok.Header["crit"] = false, []string{"b64"}
+	}, check: "crit"},
 	{name: "I05 jwk", lie: header("jwk", `{"kty":"EC"}`), check: "embedded key"},
-	{name: "jku", lie: header("jku", `"https://evil.example/jwks"`), check: "embedded key"},
-	{name: "x5u", lie: header("x5u", `"https://evil.example/x5u"`), check: "embedded key"},
+	{name: "I06 jku", lie: header("jku", `"https://evil.example/jwks"`), check: "embedded key"},
+	{name: "I06 x5u", lie: header("x5u", `"https://evil.example/x5u"`), check: "embedded key"},
 	{name: "I06 x5c", lie: header("x5c", `["MII"]`), check: "embedded key"},
 	{name: "I34 an access token", lie: header("typ", `"at+jwt"`), check: "typ"},
-	{name: "I35 a logout token", lie: header("typ", `"application/logout+JWT"`), check: "typ"},
+	{name: "I34 a logout token", lie: header("typ", `"application/logout+JWT"`), check: "typ"},
+	{name: "I35 a request object", lie: header("typ", `"oauth-authz-req+jwt"`), check: "typ"},
 	{name: "J25 a long kid", lie: header("kid", `"`+strings.Repeat("k", 257)+`"`), check: "header"},
 	{name: "a kid that nobody published", lie: header("kid", `"other"`), check: "key"},
 	{name: "J05 no usable key at all", check: "key", script: func(_ *testing.T, p *hostile.Provider) {
@@ -160,11 +166,23 @@ var idTokenLies = []idTokenLie{
 		p.IDToken = func(tok *hostile.Token) { tok.Key = other }
 	}},
 	{name: "I45 an ASN.1 signature", lie: func(tok *hostile.Token) { tok.Key = tok.Key.DER() }, check: "signature"},
+	{name: "I45 ES256 by a P-384 key", check: "key", script: func(t *testing.T, p *hostile.Provider) {
+		key := hostile.NewKey(t, "ES384", "p384")
+		p.Publish(key)
+		p.IDToken = func(tok *hostile.Token) { tok.Key, tok.Header["kid"] = key.As("ES256"), key.ID }
+	}},
+	{name: "I46 r and s are zero", lie: func(tok *hostile.Token) {
+		tok.Key = tok.Key.As("ES256")
+		tok.Key.Signature = func([]byte) []byte { return make([]byte, 64) }
+	}, check: "signature"},
+	{name: "I48 PKCS #1 v1.5 under the name of PSS", alg: "PS256", lie: func(tok *hostile.Token) {
+		tok.Key, tok.Header["alg"] = tok.Key.As("RS256"), "PS256"
+	}, check: "signature"},
 	{name: "I47 a salt of 20 bytes", alg: "PS256", lie: func(tok *hostile.Token) { tok.Key = tok.Key.Salt(20) }, check: "signature"},
 	{name: "I41 a last character with other unused bits", lie: compact(hostile.NonCanonical), check: "signature"},
 	{name: "I42 a line break in the signature", lie: compact(hostile.BreakLine), check: "signature"},
 	{name: "no signature", lie: compact(hostile.DropSignature), check: "signature"},
-	{name: "HS256 that nobody asked for", alg: "ES256", lie: func(tok *hostile.Token) {
+	{name: "I04 HS256 that nobody asked for", alg: "ES256", lie: func(tok *hostile.Token) {
 		tok.Header["alg"] = "HS256"
 		tok.Key = hostile.NewSecretKey("HS256", "", []byte(strings.Repeat("x", 64)))
 	}, check: "alg", script: func(_ *testing.T, p *hostile.Provider) {
@@ -172,55 +190,70 @@ var idTokenLies = []idTokenLie{
 			m["id_token_signing_alg_values_supported"] = []string{"ES256", "HS256"}
 		}
 	}},
-	{name: "HS256 with another secret", alg: "HS256", tune: allowHS256, lie: func(tok *hostile.Token) {
+	{name: "I04 HS256 with an empty secret", alg: "HS256", tune: allowHS256, lie: func(tok *hostile.Token) {
+		tok.Key = hostile.NewSecretKey("HS256", "", nil)
+	}, check: "signature"},
+	{name: "I04 HS256 with another secret", alg: "HS256", tune: allowHS256, lie: func(tok *hostile.Token) {
 		tok.Key = hostile.NewSecretKey("HS256", "", []byte(strings.Repeat("x", 64)))
 	}, check: "signature"},
 
 	{name: "I28 payload null", lie: func(tok *hostile.Token) { tok.RawPayload = []byte("null") }, check: "payload"},
+	{name: "I29 payload an array", lie: func(tok *hostile.Token) { tok.RawPayload = append(append([]byte("["), tok.PayloadJSON()...), ']') }, check: "payload"},
+	{name: "I29 payload a string", lie: func(tok *hostile.Token) { tok.RawPayload = []byte(`"{}"`) }, check: "payload"},
+	{name: "I30 trailing bytes", lie: func(tok *hostile.Token) { tok.RawPayload = append(tok.PayloadJSON(), 0) }, check: "payload"},
 	{name: "I30 two objects", lie: func(tok *hostile.Token) { tok.RawPayload = append(tok.PayloadJSON(), "{}"...) }, check: "payload"},
 	{name: "I08 sub twice", lie: func(tok *hostile.Token) { tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "sub", `"mallory"`) }, check: "payload"},
+	{name: "I09 sub twice, once escaped", lie: func(tok *hostile.Token) {
+		tok.RawPayload = append([]byte(`{"\u0073ub":"mallory",`), tok.PayloadJSON()[1:]...)
+	}, check: "payload"},
 	{name: "I25 a lone surrogate", lie: claim("x", `"\ud800"`), check: "payload"},
 	{name: "I25 invalid UTF-8", lie: func(tok *hostile.Token) { tok.RawPayload = hostile.WithMember(tok.PayloadJSON(), "x", "\"\xff\"") }, check: "payload"},
 	{name: "I32 depth", lie: claim("x", strings.Repeat("[", 40)+strings.Repeat("]", 40)), check: "payload"},
 
 	{name: "iss of another", lie: claim("iss", `"https://evil.example"`), check: "iss"},
 	{name: "I13 iss with a slash more", lie: func(tok *hostile.Token) { tok.Claims["iss"] = fmt.Sprint(tok.Claims["iss"], "/") }, check: "iss"},
+	{name: "I14 iss with a Cyrillic letter", lie: func(tok *hostile.Token) {
+		tok.Claims["iss"] = strings.Replace(fmt.Sprint(tok.Claims["iss"]), "/t", "/т", 1)
+	}, check: "iss"},
+	{name: "I14 iss in capitals", lie: func(tok *hostile.Token) {
+		tok.Claims["iss"] = strings.Replace(fmt.Sprint(tok.Claims["iss"]), "https", "HTTPS", 1)
+	}, check: "iss"},
 	{name: "I12 ISS right, iss wrong", lie: func(tok *hostile.Token) {
 		tok.Claims["ISS"], tok.Claims["iss"] = tok.Claims["iss"], "https://evil.example"
 	}, check: "iss"},
 	{name: "iss missing", lie: claim("iss", ""), check: "iss"},
 	{name: "I24 sub missing", lie: claim("sub", ""), check: "sub"},
-	{name: "sub empty", lie: claim("sub", `""`), check: "sub"},
-	{name: "sub a number", lie: claim("sub", `7`), check: "sub"},
-	{name: "sub of 256 bytes", lie: claim("sub", `"`+strings.Repeat("s", 256)+`"`), check: "sub"},
+	{name: "I24 sub empty", lie: claim("sub", `""`), check: "sub"},
+	{name: "I24 sub a number", lie: claim("sub", `7`), check: "sub"},
+	{name: "I25 sub of 256 bytes", lie: claim("sub", `"`+strings.Repeat("s", 256)+`"`), check: "sub"},
 	{name: "I21 aud names another client", lie: claim("aud", `"another"`), check: "aud"},
-	{name: "aud missing", lie: claim("aud", ""), check: "aud"},
-	{name: "aud empty", lie: claim("aud", `[]`), check: "aud"},
+	{name: "I21 aud missing", lie: claim("aud", ""), check: "aud"},
+	{name: "I21 aud empty", lie: claim("aud", `[]`), check: "aud"},
 	{name: "I22 aud with a number", lie: claim("aud", `["client",1]`), check: "aud"},
-	{name: "aud nested", lie: claim("aud", `[["client"]]`), check: "aud"},
-	{name: "aud an object", lie: claim("aud", `{"client":true}`), check: "aud"},
-	{name: "aud in one string", lie: claim("aud", `"client another"`), check: "aud"},
+	{name: "I22 aud nested", lie: claim("aud", `[["client"]]`), check: "aud"},
+	{name: "I22 aud an object", lie: claim("aud", `{"client":true}`), check: "aud"},
+	{name: "I22 aud in one string", lie: claim("aud", `"client another"`), check: "aud"},
 	{name: "I23 aud with an untrusted other", lie: claim("aud", `["client","another"]`), check: "aud"},
-	{name: "azp another client", lie: claim("azp", `"another"`), check: "azp"},
-	{name: "azp a number", lie: claim("azp", `1`), check: "azp"},
-	{name: "two audiences, no azp", lie: claim("aud", `["client","friend"]`), check: "azp", tune: trustFriend},
+	{name: "I23 azp another client", lie: claim("azp", `"another"`), check: "azp"},
+	{name: "I23 azp a number", lie: claim("azp", `1`), check: "azp"},
+	{name: "I23 two audiences, no azp", lie: claim("aud", `["client","friend"]`), check: "azp", tune: trustFriend},
 	{name: "I15 exp missing", lie: claim("exp", ""), check: "exp"},
-	{name: "exp null", lie: claim("exp", `null`), check: "exp"},
-	{name: "exp true", lie: claim("exp", `true`), check: "exp"},
-	{name: "exp a string", lie: claim("exp", `"9999999999"`), check: "exp"},
-	{name: "exp beyond all dates", lie: claim("exp", `1e300`), check: "exp"},
-	{name: "exp negative", lie: claim("exp", `-1`), check: "exp"},
+	{name: "I15 exp null", lie: claim("exp", `null`), check: "exp"},
+	{name: "I15 exp true", lie: claim("exp", `true`), check: "exp"},
+	{name: "I15 exp a string", lie: claim("exp", `"9999999999"`), check: "exp"},
+	{name: "I16 exp beyond all dates", lie: claim("exp", `1e300`), check: "exp"},
+	{name: "I16 exp negative", lie: claim("exp", `-1`), check: "exp"},
 	{name: "I18 exp just outside the tolerance", lie: claim("exp", at(-31*time.Second)), check: "exp"},
 	{name: "I20 iat missing", lie: claim("iat", ""), check: "iat"},
-	{name: "iat in an hour", lie: claim("iat", at(time.Hour)), check: "iat"},
-	{name: "nbf in an hour", lie: claim("nbf", at(time.Hour)), check: "nbf"},
+	{name: "I20 iat in an hour", lie: claim("iat", at(time.Hour)), check: "iat"},
+	{name: "I20 nbf in an hour", lie: claim("nbf", at(time.Hour)), check: "nbf"},
 	{name: "nbf a string", lie: claim("nbf", `"0"`), check: "nbf"},
 	{name: "the event of a logout token", lie: logoutEventIs(`{}`), check: "events"},
 	{name: "I26 nonce missing", lie: claim("nonce", ""), check: "nonce"},
-	{name: "nonce of another login", lie: claim("nonce", `"other"`), check: "nonce"},
-	{name: "nonce empty", lie: claim("nonce", `""`), check: "nonce"},
-	{name: "nonce null", lie: claim("nonce", `null`), check: "nonce"},
-	{name: "nonce an array", lie: func(tok *hostile.Token) { tok.Claims["nonce"] = []any{tok.Claims["nonce"]} }, check: "nonce"},
+	{name: "I26 nonce of another login", lie: claim("nonce", `"other"`), check: "nonce"},
+	{name: "I27 nonce empty", lie: claim("nonce", `""`), check: "nonce"},
+	{name: "I27 nonce null", lie: claim("nonce", `null`), check: "nonce"},
+	{name: "I26 nonce an array", lie: func(tok *hostile.Token) { tok.Claims["nonce"] = []any{tok.Claims["nonce"]} }, check: "nonce"},
 	{name: "auth_time missing though max_age was asked", lie: claim("auth_time", ""), check: "auth_time", ask: maxAge(time.Minute)},
 	{name: "auth_time too old", lie: claim("auth_time", at(-10*time.Minute)), check: "auth_time", ask: maxAge(time.Minute)},
 	{name: "auth_time in an hour", lie: claim("auth_time", at(time.Hour)), check: "auth_time"},
@@ -232,9 +265,9 @@ var idTokenLies = []idTokenLie{
 	{name: "auth_time an array", lie: claim("auth_time", `[1]`), check: "auth_time"},
 	{name: "auth_time an object", lie: claim("auth_time", `{}`), check: "auth_time"},
 	{name: "I49 at_hash of another token", lie: claim("at_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`), check: "at_hash"},
-	{name: "at_hash a number", lie: claim("at_hash", `1`), check: "at_hash"},
+	{name: "I49 at_hash a number", lie: claim("at_hash", `1`), check: "at_hash"},
 	{name: "I50 c_hash of another code", lie: claim("c_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`), check: "c_hash"},
-	{name: "s_hash of another state", lie: claim("s_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`), check: "s_hash"},
+	{name: "I50 s_hash of another state", lie: claim("s_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`), check: "s_hash"},
 
 	{name: "refreshed for another subject", lie: claim("sub", `"mallory"`), check: "same sub", refresh: keep},
 	{name: "refreshed iss wrong", lie: claim("iss", `"https://evil.example"`), check: "iss", refresh: keep},
@@ -314,9 +347,9 @@ func TestIDTokenTruths(t *testing.T) {
 	for _, truth := range []idTokenLie{
 		{name: "I33 RS256", alg: "RS256"},
 		{name: "PS256", alg: "PS256"},
-		{name: "ES256"},
+		{name: "I33 ES256"},
 		{name: "ES512", alg: "ES512"},
-		{name: "EdDSA", alg: "EdDSA"},
+		{name: "I33 EdDSA", alg: "EdDSA"},
 		{name: "Ed25519", alg: "Ed25519"},
 		{name: "HS256 with the client secret", alg: "HS256", tune: allowHS256},
 		{name: "ML-DSA-65", alg: "ML-DSA-65"},
@@ -326,6 +359,7 @@ func TestIDTokenTruths(t *testing.T) {
 		}, tune: trustFriend},
 		{name: "I17 exp fractional", lie: func(tok *hostile.Token) { tok.Claims["exp"] = json.RawMessage(at(time.Hour) + ".25") }},
 		{name: "I18 exp just inside the tolerance", lie: claim("exp", at(-20*time.Second))},
+		{name: "I11 an extra ALG", lie: header("ALG", `"none"`)},
 		{name: "I10 an extra SUB", lie: claim("SUB", `"mallory"`)},
 		{name: "no kid", lie: func(tok *hostile.Token) { delete(tok.Header, "kid") }},
 		{name: "no typ", lie: func(tok *hostile.Token) { delete(tok.Header, "typ") }},
@@ -342,7 +376,7 @@ func TestIDTokenTruths(t *testing.T) {
 		{name: "J11 one kid on two kinds of key", script: func(t *testing.T, p *hostile.Provider) {
 			p.Publish(hostile.NewKey(t, "RS256", p.SigningKey().ID))
 		}},
-		{name: "the same kid on two keys of a kind", script: func(t *testing.T, p *hostile.Provider) {
+		{name: "J11 the same kid on two keys of a kind", script: func(t *testing.T, p *hostile.Provider) {
 			p.Publish(hostile.NewKey(t, "ES256", p.SigningKey().ID))
 		}},
 	} {

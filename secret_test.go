@@ -14,7 +14,7 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
-// TestNothingPrintsASecret prints whatever a program holds in every way it might.
+// TestNothingPrintsASecret: S11, it prints whatever a program holds in every way it might.
 func TestNothingPrintsASecret(t *testing.T) {
 	p := hostile.New(t)
 	keys := []Secret{NewSecret(strings.Repeat(hostile.Canary, 8))}

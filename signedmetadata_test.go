@@ -119,21 +119,21 @@ type signedMetadataLie struct {
 }
 
 var signedMetadataLies = []signedMetadataLie{
-	{name: "none", lies: func(map[string]any) {}, check: "signed_metadata"},
+	{name: "I01 none", lies: func(map[string]any) {}, check: "signed_metadata"},
 	{name: "an object", lies: metadataMember("signed_metadata", map[string]any{}), check: "signed_metadata"},
 	{name: "empty", lies: metadataMember("signed_metadata", ""), check: "signed_metadata"},
 	{name: "encrypted for nobody", lies: metadataMember("signed_metadata", "a.b.c.d.e"), check: "encryption"},
 	{name: "no JWS", lies: metadataMember("signed_metadata", "a.b"), check: "compact"},
 	{name: "a header that is no JSON", lies: metadataMember("signed_metadata", "e30x.e30.AA"), check: "header"},
-	{name: "alg none", lie: func(tok *hostile.Token) { tok.Key = tok.Key.As("none"); tok.Header["alg"] = "none" }, check: "alg"},
+	{name: "I01 alg none", lie: func(tok *hostile.Token) { tok.Key = tok.Key.As("none"); tok.Header["alg"] = "none" }, check: "alg"},
 	{name: "HS256 with the public key", lie: func(tok *hostile.Token) {
 		tok.Key = hostile.NewSecretKey("HS256", "notary-1", []byte(strings.Repeat("k", 64)))
 		tok.Header["alg"] = "HS256"
 	}, check: "alg"},
-	{name: "crit", lie: header("crit", `["exp"]`), check: "crit"},
-	{name: "b64", lie: header("b64", "false"), check: "b64"},
+	{name: "I36 crit", lie: header("crit", `["exp"]`), check: "crit"},
+	{name: "I38 b64", lie: header("b64", "false"), check: "b64"},
 	{name: "an embedded key", lie: header("jwk", `{"kty":"EC"}`), check: "embedded key"},
-	{name: "a logout token", lie: header("typ", `"logout+jwt"`), check: "typ"},
+	{name: "I34 a logout token", lie: header("typ", `"logout+jwt"`), check: "typ"},
 	{name: "a key of nobody's", lie: header("kid", `"notary-2"`), check: "key"},
 	{name: "a bad signature", lie: func(tok *hostile.Token) { tok.Compact = hostile.BreakSignature }, check: "signature"},
 	{name: "a claim twice", lie: func(tok *hostile.Token) {

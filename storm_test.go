@@ -126,7 +126,7 @@ func TestBadSignatureFlood(t *testing.T) {
 	})
 }
 
-// TestKeyServerDown: J17, J19. Whatever comes instead of keys, the old ones serve until the hard age, and no longer.
+// TestKeyServerDown: J17, J20. Whatever comes instead of keys, the old ones serve until the hard age, and no longer.
 func TestKeyServerDown(t *testing.T) {
 	for _, fault := range hostile.Faults() {
 		t.Run(fault.Name, func(t *testing.T) {

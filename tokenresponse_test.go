@@ -32,19 +32,19 @@ var tokenResponseLies = []struct {
 	{"access_token with a byte that no header may have", responseMember("access_token", `"a\u007f"`), "access_token"},
 	{"access_token beyond ASCII", responseMember("access_token", `"ä"`), "access_token"},
 	{"T08 access_token an array", responseMember("access_token", `["a"]`), "access_token"},
-	{"access_token empty", responseMember("access_token", `""`), "access_token"},
+	{"T08 access_token empty", responseMember("access_token", `""`), "access_token"},
 	{"access_token missing", responseMember("access_token", ""), "access_token"},
 	{"T17 ACCESS_TOKEN", func(m map[string]any) { m["ACCESS_TOKEN"] = m["access_token"]; delete(m, "access_token") }, "access_token"},
 	{"T14 token_type missing", responseMember("token_type", ""), "token_type"},
-	{"token_type N_A outside token exchange", responseMember("token_type", `"N_A"`), "token_type"},
-	{"token_type MAC", responseMember("token_type", `"mac"`), "token_type"},
-	{"DPoP though none was asked", responseMember("token_type", `"DPoP"`), "token_type"},
+	{"T14 token_type N_A outside token exchange", responseMember("token_type", `"N_A"`), "token_type"},
+	{"T15 token_type MAC", responseMember("token_type", `"mac"`), "token_type"},
+	{"T15 DPoP though none was asked", responseMember("token_type", `"DPoP"`), "token_type"},
 	{"T09 expires_in negative", responseMember("expires_in", `-4294967000`), "expires_in"},
-	{"expires_in a second beyond ten years", responseMember("expires_in", `315360001`), "expires_in"},
-	{"expires_in beyond all years", responseMember("expires_in", `1e12`), "expires_in"},
+	{"T10 expires_in a second beyond ten years", responseMember("expires_in", `315360001`), "expires_in"},
+	{"T10 expires_in beyond all years", responseMember("expires_in", `1e12`), "expires_in"},
 	{"token_type a secret", func(m map[string]any) { m["token_type"] = m["access_token"] }, "token_type"},
 	{"expires_in a secret", func(m map[string]any) { m["expires_in"] = m["access_token"] }, "expires_in"},
-	{"expires_in a word", responseMember("expires_in", `"soon"`), "expires_in"},
+	{"T10 expires_in a word", responseMember("expires_in", `"soon"`), "expires_in"},
 	{"refresh_token an object", responseMember("refresh_token", `{}`), "refresh_token"},
 	{"refresh_token empty", responseMember("refresh_token", `""`), "refresh_token"},
 	{"scope an array", responseMember("scope", `["openid"]`), "scope"},
@@ -106,7 +106,7 @@ func TestTokenResponseTruths(t *testing.T) {
 
 // TestTokenEndpointTroubles: what comes instead of an answer is named, and the request is never sent again.
 func TestTokenEndpointTroubles(t *testing.T) {
-	echo := func(w http.ResponseWriter, r *http.Request) { // T07
+	echo := func(w http.ResponseWriter, r *http.Request) {
 		r.ParseForm()
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(400)
@@ -127,8 +127,8 @@ func TestTokenEndpointTroubles(t *testing.T) {
 		{"5 MB", hostile.Oversize(5 << 20), exchangeFailed("1 MiB")},
 		{"T17 access_token twice", hostile.JSON(`{"access_token":"a","access_token":"b","token_type":"bearer"}`), exchangeFailed("repeats")},
 		{"T03 503", hostile.Status(503, "text/plain", "later"), exchangeFailed("503")},
-		{"a connection that dies", hostile.Reset(), exchangeFailed("")},
-		{"half a body", nil, exchangeFailed("")},
+		{"T04 a connection that dies", hostile.Reset(), exchangeFailed("")},
+		{"T04 half a body", nil, exchangeFailed("")},
 		{"T05 401", hostile.Error(401, "invalid_client", ""), func(err error) bool { return errors.Is(err, ErrInvalidClient) }},
 		{"T07 a body that echoes secrets", echo, func(err error) bool { return errors.Is(err, ErrInvalidGrant) }},
 		{"T13 an error with status 200", hostile.JSON(`{"error":"bad_verification_code","error_description":"The code is incorrect"}`),
@@ -145,6 +145,7 @@ func TestTokenEndpointTroubles(t *testing.T) {
 		}},
 		{"T16 a description of 100 KB", hostile.Error(400, "invalid_grant", strings.Repeat("\x00\n", 50_000)),
 			func(err error) bool { return errors.Is(err, ErrInvalidGrant) && len(err.Error()) < 1000 }},
+		{"T16 a description of 1 MB", hostile.Error(400, "invalid_grant", strings.Repeat("\x00\n", 500_000)), exchangeFailed("1 MiB")},
 		{"an OAuth error with status 500", hostile.Error(500, "server_error", ""), func(err error) bool { return errors.Is(err, ErrServerError) }},
 		{"404 without a body", http.NotFound, func(err error) bool {
 			var r *ResponseError

@@ -189,7 +189,7 @@ func TestTokenSourceLife(t *testing.T) {
 	})
 }
 
-// TestTokenSourceStorm: 1,000 callers in four processes, one refresh.
+// TestTokenSourceStorm: T20, 1,000 callers in four processes, one refresh.
 func TestTokenSourceStorm(t *testing.T) {
 	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 		honest := s.Honest("token")
@@ -356,7 +356,7 @@ func TestTokenSourceLogInAgain(t *testing.T) {
 	})
 }
 
-// TestTokenSourceLostAnswer: nobody knows what became of it, so the next one tries once, and says why it may not have worked.
+// TestTokenSourceLostAnswer: T22, nobody knows what became of it, so the next one tries once, and says why it may not have worked.
 func TestTokenSourceLostAnswer(t *testing.T) {
 	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 		honest := s.Honest("token")
@@ -614,6 +614,7 @@ func TestTokenSourceStoreTrouble(t *testing.T) {
 	}
 }
 
+// TestTokenSourceSaveTrouble: T21, whoever brought tokens hears that they are not kept, and has them still.
 func TestTokenSourceSaveTrouble(t *testing.T) {
 	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 		s.backend.breaks(func(string) error { return store.ErrFull })

@@ -150,12 +150,14 @@ func TestWebFingerLies(t *testing.T) {
 		}
 	}
 	for name, body := range map[string]string{"D04 links twice": `{"links":[],"links":[]}`, "D13 trailing bytes": `{"links":[]}{}`, "an array": `[]`, "rel twice": `{"links":[{"rel":"a","rel":"b"}]}`} {
-		p := hostile.Pipe(t)
-		p.Serve("webfinger", hostile.JSON(body))
-		_, err := FindIssuer(t.Context(), Config{HTTPClient: p.HTTPClient()}, "alice@op.example", anybody)
-		if !errors.As(err, new(*ExchangeError)) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			p := hostile.Pipe(t)
+			p.Serve("webfinger", hostile.JSON(body))
+			_, err := FindIssuer(t.Context(), Config{HTTPClient: p.HTTPClient()}, "alice@op.example", anybody)
+			if !errors.As(err, new(*ExchangeError)) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 	p := hostile.Pipe(t)
 	if _, err := FindIssuer(t.Context(), Config{HTTPClient: p.HTTPClient()}, "bob@op.example", anybody); !errors.As(err, new(*ResponseError)) {

@@ -51,6 +51,7 @@ func TestSplitRefuses(t *testing.T) {
 	}
 }
 
+// TestSplitAllocatesNothingForGarbage: I43.
 func TestSplitAllocatesNothingForGarbage(t *testing.T) {
 	for _, token := range []string{strings.Repeat(".", 5_000_000), strings.Repeat("a.", MaxToken/2)} {
 		// The refusal itself and the number in it.

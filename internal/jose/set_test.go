@@ -114,10 +114,12 @@ func TestSetRefuses(t *testing.T) {
 		{"101 keys that cannot be used", `{"keys":[` + strings.Repeat("{},", 100) + `{}]}`, "more"},
 		{"J24 10,000 keys", `{"keys":[` + strings.Repeat(good+",", 9999) + good + `]}`, "JSON has more than 1000 members"},
 	} {
-		_, err := ParseSet([]byte(tt.doc))
-		if r, ok := err.(*Refusal); !ok || r.Check != "keys" || r.Got != tt.got {
-			t.Errorf("%s: got %v, want %s", tt.lie, err, tt.got)
-		}
+		t.Run(tt.lie, func(t *testing.T) {
+			_, err := ParseSet([]byte(tt.doc))
+			if r, ok := err.(*Refusal); !ok || r.Check != "keys" || r.Got != tt.got {
+				t.Errorf("got %v, want %s", err, tt.got)
+			}
+		})
 	}
 }
 
@@ -224,7 +226,7 @@ func FuzzSet(f *testing.F) {
 	})
 }
 
-// TestPrivateMembers: a set that publishes any part of a private key has given that key away.
+// TestPrivateMembers: J23, a set that publishes any part of a private key has given that key away.
 func TestPrivateMembers(t *testing.T) {
 	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "priv"} {
 		if _, err := ParseKey([]byte(jwkWith("ES256", `"`+name+`":"AAAA",`))); err == nil {

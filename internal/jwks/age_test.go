@@ -23,13 +23,13 @@ var outages = []struct {
 		return nil, &endpoint.Error{Sent: true, Status: 200, Expected: "application/json", Got: "text/html"}
 	}},
 	{"not JSON", body(200, "<html>")},
-	{"an empty set", body(200, `{"keys":[]}`)},
+	{"J18 an empty set", body(200, `{"keys":[]}`)},
 	{"no set", body(200, `{}`)},
-	{"a set without a usable key", body(200, `{"keys":[{"kty":"moon","kid":"b"}]}`)},
+	{"J18 a set without a usable key", body(200, `{"keys":[{"kty":"moon","kid":"b"}]}`)},
 	{"never", hang},
 }
 
-// However the server fails, known keys serve, at once, until the hard age.
+// TestOldKeysServeThroughAnOutage: J17, J20. However the server fails, known keys serve, at once, until the hard age.
 func TestOldKeysServeThroughAnOutage(t *testing.T) {
 	for _, o := range outages {
 		t.Run(o.name, func(t *testing.T) {

@@ -196,6 +196,7 @@ func TestFetchKeepsContextValues(t *testing.T) {
 	})
 }
 
+// TestFailingColdLoadIsNotHammered: J13, callers share a failure, and a few tries a minute.
 func TestFailingColdLoadIsNotHammered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(refuse)

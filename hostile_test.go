@@ -1,0 +1,258 @@
+package openid_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// hostileCases lists every lie of the corpus by its number, and below it, indented, the tests that tell it or the package that is still to come.
+const hostileCases = "testdata/hostile-cases.txt"
+
+var (
+	hostileHead   = regexp.MustCompile(`^([A-Z][0-9]{2}) [^:]+: .+$`)
+	hostileName   = regexp.MustCompile(`^([ACDIJLNPRSTU][0-9]{2}) \S`)
+	hostileNumber = regexp.MustCompile(`\b[ACDIJLNPRSTU][0-9]{2}\b`)
+)
+
+// told are the tests that bear a number of the corpus: subtests in their name, whole tests in their comment.
+type told map[string]map[string]bool
+
+func (all told) add(number, test string) {
+	if all[number] == nil {
+		all[number] = map[string]bool{}
+	}
+	all[number][test] = true
+}
+
+// toldLies looks through the tests of all packages.
+func toldLies(t *testing.T) told {
+	t.Helper()
+	packages := map[string][]*ast.File{}
+	fset := token.NewFileSet()
+	parse := func(dir, file string) {
+		f, err := parser.ParseFile(fset, file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages[dir] = append(packages[dir], f)
+	}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() == "node_modules" {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			parse(filepath.ToSlash(filepath.Dir(path)), path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parse(".", "internal/hostile/jwk.go") // its entries of key sets are cases of TestPoisonKeys
+	all := told{}
+	for dir, files := range packages {
+		readLies(t, all, dir, files)
+	}
+	return all
+}
+
+// readLies finds names that begin with a number in tests, and in the tables that these tests walk.
+func readLies(t *testing.T, all told, dir string, files []*ast.File) {
+	t.Helper()
+	prefix := ""
+	if dir != "." {
+		prefix = dir + "."
+	}
+	tables := map[string][]string{} // names with a number, by what declares them
+	owned := map[string]bool{}
+	var tests []*ast.FuncDecl
+	for _, f := range files {
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if strings.HasPrefix(d.Name.Name, "Test") && d.Recv == nil {
+					tests = append(tests, d)
+				} else {
+					tables[d.Name.Name] = append(tables[d.Name.Name], numberedNames(d)...)
+				}
+			case *ast.GenDecl:
+				for _, s := range d.Specs {
+					if v, ok := s.(*ast.ValueSpec); ok {
+						tables[v.Names[0].Name] = append(tables[v.Names[0].Name], numberedNames(v)...)
+					}
+				}
+			}
+		}
+	}
+	for _, d := range tests {
+		test := prefix + d.Name.Name
+		if d.Doc != nil {
+			for _, number := range hostileNumber.FindAllString(d.Doc.Text(), -1) {
+				all.add(number, test)
+			}
+		}
+		names := numberedNames(d)
+		ast.Inspect(d, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && len(tables[id.Name]) > 0 {
+				names = append(names, tables[id.Name]...)
+				owned[id.Name] = true
+			}
+			return true
+		})
+		for _, name := range names {
+			all.add(name[:3], test+"/"+strings.ReplaceAll(name, " ", "_"))
+		}
+	}
+	for table, names := range tables {
+		if len(names) > 0 && !owned[table] {
+			t.Errorf("%s%s has %q, and no test walks it", prefix, table, names[0])
+		}
+	}
+}
+
+func numberedNames(n ast.Node) (names []string) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+			if s, err := strconv.Unquote(l.Value); err == nil && hostileName.MatchString(s) {
+				names = append(names, s)
+			}
+		}
+		return true
+	})
+	return names
+}
+
+// corpusFaults says where the list and the tests disagree.
+func corpusFaults(list string, all told, exists func(dir string) bool) (faults []string) {
+	left := told{}
+	for number, tests := range all {
+		left[number] = maps.Clone(tests)
+	}
+	number, before, lines := "", "", 0
+	end := func() {
+		if number != "" && lines == 0 {
+			faults = append(faults, number+" is neither told by a test nor open")
+		}
+		for test := range left[number] {
+			faults = append(faults, fmt.Sprintf("%s is told by %s, which the list does not say", number, test))
+		}
+		delete(left, number)
+	}
+	for line := range strings.Lines(list) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if entry, ok := strings.CutPrefix(line, "\t"); ok {
+			lines++
+			pkg, open := strings.CutPrefix(entry, "open: package ")
+			switch {
+			case open && exists(pkg):
+				faults = append(faults, fmt.Sprintf("%s waits for the package %s, which is there", number, pkg))
+			case !open && !left[number][entry]:
+				faults = append(faults, fmt.Sprintf("%s is not told by %s", number, entry))
+			case !open:
+				delete(left[number], entry)
+			}
+			continue
+		}
+		end()
+		m := hostileHead.FindStringSubmatch(line)
+		if m == nil || line <= before {
+			faults = append(faults, "no case, or out of order: "+line)
+			number = ""
+			continue
+		}
+		number, before, lines = m[1], line, 0
+	}
+	end()
+	for number, tests := range left {
+		for test := range tests {
+			faults = append(faults, fmt.Sprintf("%s of %s is not in the list", number, test))
+		}
+	}
+	slices.Sort(faults)
+	return faults
+}
+
+// rewritten is the list with the tests that there are.
+func rewritten(list string, all told) string {
+	var b strings.Builder
+	for line := range strings.Lines(list) {
+		if strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, "\topen: ") {
+			continue
+		}
+		b.WriteString(line)
+		if m := hostileHead.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
+			for _, test := range slices.Sorted(maps.Keys(all[m[1]])) {
+				b.WriteString("\t" + test + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+func isDirectory(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.IsDir()
+}
+
+// TestHostileCorpus: every lie of the list is told by the tests that it names, by these alone, and no test has a number that the list does not
+// know. A case of a package to come is open until the package is there.
+func TestHostileCorpus(t *testing.T) {
+	list, err := os.ReadFile(hostileCases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := toldLies(t)
+	if *update {
+		list = []byte(rewritten(string(list), all))
+		if err := os.WriteFile(hostileCases, list, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if faults := corpusFaults(string(list), all, isDirectory); len(faults) > 0 {
+		t.Errorf("%s\nWhat tests there are is written with: go test -run TestHostileCorpus -update .", strings.Join(faults, "\n"))
+	}
+}
+
+// TestHostileCorpusBites: what the test above would let pass, it does not.
+func TestHostileCorpusBites(t *testing.T) {
+	const list = "# words\n\nZ01 API: one\n\tTestA/Z01_x\nZ02 API: two\n\topen: package login\n"
+	all := told{"Z01": {"TestA/Z01_x": true}}
+	nowhere := func(string) bool { return false }
+	if faults := corpusFaults(list, all, nowhere); faults != nil {
+		t.Fatal(faults)
+	}
+	for _, l := range []struct {
+		lie, list string
+		all       told
+		exists    func(string) bool
+		says      string
+	}{
+		{"a test that is gone", list, told{}, nowhere, "Z01 is not told by TestA/Z01_x"},
+		{"a test that nobody listed", list, told{"Z01": {"TestA/Z01_x": true, "TestA/Z01_y": true}}, nowhere, "which the list does not say"},
+		{"a number that nobody listed", list, told{"Z01": all["Z01"], "Z09": {"TestB": true}}, nowhere, "Z09 of TestB is not in the list"},
+		{"a case without anything", list + "Z03 API: three\n", all, nowhere, "Z03 is neither"},
+		{"an open case of a package that is there", list, all, func(dir string) bool { return dir == "login" }, "which is there"},
+		{"out of order", list + "Z00 API: nought\n\topen: package login\n", all, nowhere, "out of order"},
+		{"no case", list + "words\n", all, nowhere, "no case"},
+	} {
+		t.Run(l.lie, func(t *testing.T) {
+			if faults := corpusFaults(l.list, l.all, l.exists); !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, l.says) }) {
+				t.Errorf("got %q", faults)
+			}
+		})
+	}
+}
