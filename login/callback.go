@@ -99,7 +99,7 @@ func callbackState(r *http.Request) string {
 // signIn makes a session of a login.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, tokens *openid.Tokens) (*Result, error) {
 	ctx := r.Context()
-	st, err := h.identify(w, r)
+	st, err := h.recognize(w, r)
 	if err != nil {
 		return nil, err
 	}

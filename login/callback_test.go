@@ -61,8 +61,10 @@ func TestCallbackLies(t *testing.T) {
 			q.Del("code")
 			q.Set("error", "<script>alert(1)</script>")
 			q.Set("error_description", "</code><script>alert(2)</script>\r\nSet-Cookie: x=y")
-		}), 502, "", "login service"},
+		}), 502, "", "refused this login"},
 		{"C13_denied", query(func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }), 403, "", "cancelled"},
+		{"nobody there and no page wanted", query(func(q url.Values) { q.Del("code"); q.Set("error", "login_required") }), 403, "", "try again"},
+		{"a provider in trouble", query(func(q url.Values) { q.Del("code"); q.Set("error", "temporarily_unavailable") }), 502, "", "does not answer"},
 		{"C17_code_and_error", query(func(q url.Values) { q.Set("error", "access_denied") }), 502, "code", "not accepted"},
 		{"C17_state_of_1_MB", query(func(q url.Values) { q.Set("state", strings.Repeat("x", 1<<20)) }), 400, "state", "expired"},
 		{"a body of 1 MB", func(b *browser, _ *http.Request) *http.Request {
@@ -193,6 +195,8 @@ func TestOnLogin(t *testing.T) {
 		{"welcome", nil, 303, ""},
 		{"a reason for the user", Refusal("Only <members> may enter."), 403, "Only &lt;members&gt; may enter."},
 		{"wrapped", fmt.Errorf("%w", Refusal("Members only.")), 403, "Members only."},
+		{"an API that is away", &openid.ExchangeError{Endpoint: "userinfo"}, 502, "does not answer"},
+		{"a store that is away", &openid.StoreError{Err: errAway}, 503, "in a while"},
 		{"an error of the application's", errors.New("the secret database is away"), 500, "Something is wrong"},
 	} {
 		t.Run(l.name, func(t *testing.T) {

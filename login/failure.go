@@ -15,6 +15,7 @@ const (
 	FailureExpired     = "expired"     // the login took too long, was answered before, or belongs to another browser
 	FailureUnmet       = "unmet"       // the provider did not give what With asked for
 	FailureProvider    = "provider"    // no usable answer from the provider
+	FailureServer      = "server"      // the provider refused: it or the application is not set up right
 	FailureInvalid     = "invalid"     // the provider's answer fails a check
 	FailureStore       = "store"       // the store, or the application's own, cannot be asked
 	FailureRequest     = "request"     // the request itself is wrong
@@ -69,6 +70,7 @@ var explanations = map[string]struct {
 	FailureExpired:     {http.StatusBadRequest, true, "This login took too long, was finished before, or was started in another browser. If it happens again, check that this browser accepts cookies."},
 	FailureUnmet:       {http.StatusForbidden, false, "This page needs a stronger login or a further permission, and the login service did not give it."},
 	FailureProvider:    {http.StatusBadGateway, true, "The login service does not answer at the moment. Please try again in a while."},
+	FailureServer:      {http.StatusBadGateway, true, "The login service refused this login. Please try again, or tell those who run this application."},
 	FailureInvalid:     {http.StatusBadGateway, true, "The answer of the login service could not be verified, so it was not accepted. Please try again."},
 	FailureStore:       {http.StatusServiceUnavailable, false, "We cannot find out at the moment whether you are signed in. Please try again in a while."},
 	FailureRequest:     {http.StatusBadRequest, false, "This request cannot be answered."},
@@ -83,19 +85,19 @@ func kindOf(err error) string {
 	var away *openid.StoreError
 	var unsaved *openid.UnsavedError
 	var ours *storeError
-	var application *applicationError
 	switch {
-	case errors.As(err, &application):
+	case errors.As(err, new(Refusal)):
 		return FailureRefused
 	case errors.As(err, &ours), errors.As(err, &away), errors.As(err, &unsaved):
 		return FailureStore
-	case errors.Is(err, openid.ErrAccessDenied):
+	case errors.Is(err, openid.ErrAccessDenied), errors.Is(err, openid.ErrLoginRequired), errors.Is(err, openid.ErrInteractionRequired),
+		errors.Is(err, openid.ErrConsentRequired), errors.Is(err, openid.ErrAccountSelectionRequired): // the last four: prompt "none"
 		return FailureDenied
 	case errors.Is(err, errUnmet):
 		return FailureUnmet
 	case errors.As(err, &invalid) && invalid.Document == "authorization response" && invalid.Check == "replay" && invalid.Err != nil:
 		return FailureStore
-	case errors.As(err, &failed):
+	case errors.As(err, &failed), errors.Is(err, openid.ErrTemporarilyUnavailable), errors.As(err, &refused) && refused.Status >= 500:
 		return FailureProvider
 	case errors.As(err, &invalid) && invalid.Document == "authorization response" &&
 		(invalid.Check == "state" || invalid.Check == "age" || invalid.Check == "replay"):
@@ -103,7 +105,7 @@ func kindOf(err error) string {
 	case errors.As(err, &invalid):
 		return FailureInvalid
 	case errors.As(err, &refused):
-		return FailureProvider
+		return FailureServer
 	}
 	return FailureInternal
 }
@@ -122,9 +124,6 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 	var refusal Refusal
 	if errors.As(f.Err, &refusal) {
 		f.Text = string(refusal)
-	} else if f.Kind == FailureRefused { // an error of the application's own, which says nothing to the user
-		f.Kind = FailureInternal
-		f.Status, f.Text = explanations[f.Kind].status, explanations[f.Kind].text
 	}
 	if e.retry {
 		f.Retry = f.retry

@@ -268,7 +268,7 @@ func (h *Handler) askMistake(w http.ResponseWriter, r *http.Request, s *Start, a
 }
 
 func (h *Handler) linkable(w http.ResponseWriter, r *http.Request) error {
-	st, err := h.identify(w, r)
+	st, err := h.recognize(w, r)
 	if err == nil && !st.session().signed() {
 		err = errNobody
 	}

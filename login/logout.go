@@ -36,7 +36,7 @@ func (h *Handler) Logout(w http.ResponseWriter, r *http.Request, returnTo string
 		h.fail(w, r, &Failure{Kind: FailureInternal, Err: errReturnTo})
 		return
 	}
-	st, err := h.identify(w, r)
+	st, err := h.recognize(w, r)
 	if err != nil {
 		h.fail(w, r, &Failure{Err: err})
 		return

@@ -148,6 +148,7 @@ var titles = map[string]string{
 	FailureExpired:     "This login has expired",
 	FailureUnmet:       "That was not enough",
 	FailureProvider:    "The login service is away",
+	FailureServer:      "This login was refused",
 	FailureInvalid:     "This login was not accepted",
 	FailureStore:       "Please try again in a while",
 	FailureRequest:     "That does not work",

@@ -230,6 +230,8 @@ func TestLoadUser(t *testing.T) {
 		a.cfg.LoadUser = func(_ context.Context, u *User) (any, error) { return "account of " + u.String(), answer }
 		answer = errAway
 		wants(t, b.get("/open"), 503)
+		wants(t, b.get("/"), 503)
+		wants(t, b.get("/auth/logout"), 200)
 		answer = nil
 		wants(t, b.get("/open"), 200, "alice-sub")
 		answer = ErrNoAccount

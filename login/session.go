@@ -118,11 +118,22 @@ func (c *core) find(ctx context.Context, id string) (*session, error) {
 		return nil, nil
 	}
 	if c.due(s, now) {
-		// It will be noted with a later request if it cannot be now.
-		_ = c.change(ctx, id, func(s *session) error { return nil })
+		_ = c.touch(ctx, id) // it will be noted with a later request if it cannot be now
 	}
 	return s, nil
 }
+
+// touch notes that the session is in use. Of many requests at once, one does.
+func (c *core) touch(ctx context.Context, id string) error {
+	return c.change(ctx, id, func(s *session) error {
+		if !c.due(s, time.Now()) {
+			return errTouched
+		}
+		return nil
+	})
+}
+
+var errTouched = errors.New("login: another request was faster")
 
 // errEnded: somebody has logged out, or in, meanwhile.
 var errEnded = errors.New("login: the session has ended meanwhile")
@@ -139,7 +150,7 @@ func (c *core) change(ctx context.Context, id string, f func(*session) error) er
 			return store.Change{}, err
 		}
 		if !c.alive(s, now) {
-			return store.Remove(), nil
+			return store.Change{}, errEnded
 		}
 		if err := f(s); err != nil {
 			return store.Change{}, err

@@ -186,6 +186,33 @@ func TestSessionLifetimes(t *testing.T) {
 	})
 }
 
+// TestTouch: that a session is in use is written once in a minute, however many requests come.
+func TestTouch(t *testing.T) {
+	counted := &countedStore{Backend: newMemory()}
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.mustLogIn("/")
+		before := counted.writes()
+		for range 59 {
+			time.Sleep(time.Second)
+			b.get("/")
+		}
+		if n := counted.writes() - before; n != 0 {
+			t.Errorf("%d writes in the first minute", n)
+		}
+		time.Sleep(time.Second)
+		var all sync.WaitGroup
+		for range 20 {
+			c := b.also()
+			c.cookies = maps.Clone(b.cookies)
+			all.Go(func() { wants(t, c.get("/"), 200, "alice-sub") })
+		}
+		all.Wait()
+		if n := counted.writes() - before; n != 1 {
+			t.Errorf("%d writes for twenty at once", n)
+		}
+	}, counted.use)
+}
+
 // TestReplayAfterLogout: S05. In cookies it cannot be, and Config says so.
 func TestReplayAfterLogout(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {

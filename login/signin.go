@@ -22,7 +22,7 @@ func (h *Handler) LogIn(w http.ResponseWriter, r *http.Request, id Identity) err
 // open starts a session of the application's own.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request, s *session) error {
 	private(w.Header())
-	st, err := h.identify(w, r)
+	st, err := h.recognize(w, r)
 	if err != nil {
 		return err
 	}

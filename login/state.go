@@ -38,16 +38,49 @@ func (st *state) session() *session {
 func (st *state) become(id string, s *session) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	before := st.user
 	st.id, st.s, st.user = id, s, nil
-	if s.signed() {
-		st.user = &User{s: s, core: st.core}
+	if !s.signed() {
+		return
+	}
+	st.user = &User{s: s, core: st.core}
+	if before != nil && before.s.sameUser(s) {
+		st.user.account = before.account
 	}
 }
 
 func (c *core) sessionCookie() string { return c.cookieName(c.cfg.CookieName) }
 
-// identify finds the session of the browser. An error is the store's, or the application's LoadUser's: nobody knows then whose request it is.
+// identify finds the session of the browser and the application's account. An error is the store's, or LoadUser's: nobody knows then whose
+// request it is.
 func (c *core) identify(w http.ResponseWriter, r *http.Request) (*state, error) {
+	if st := stateOf(r.Context()); st != nil && st.core == c {
+		return st, nil
+	}
+	st, err := c.recognize(w, r)
+	if err != nil || st.user == nil || c.cfg.LoadUser == nil {
+		return st, err
+	}
+	account, err := c.cfg.LoadUser(r.Context(), st.user)
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		if st.id != "" {
+			if err := c.end(r.Context(), st.id, st.s); err != nil {
+				return nil, kept(err)
+			}
+		}
+		c.forget(w, c.sessionCookie())
+		st.become("", nil)
+	case err != nil:
+		return nil, &storeError{"Config.LoadUser", err}
+	default:
+		st.user.account = account
+	}
+	return st, nil
+}
+
+// recognize finds the session of the browser.
+func (c *core) recognize(w http.ResponseWriter, r *http.Request) (*state, error) {
 	if st := stateOf(r.Context()); st != nil && st.core == c {
 		return st, nil
 	}
@@ -76,24 +109,6 @@ func (c *core) identify(w http.ResponseWriter, r *http.Request) (*state, error) 
 		if s != nil {
 			st.become(cookies[0].Value, s)
 		}
-	}
-	if st.user == nil || c.cfg.LoadUser == nil {
-		return st, nil
-	}
-	account, err := c.cfg.LoadUser(r.Context(), st.user)
-	switch {
-	case errors.Is(err, ErrNoAccount):
-		if st.id != "" {
-			if err := c.end(r.Context(), st.id, st.s); err != nil {
-				return nil, kept(err)
-			}
-		}
-		c.forget(w, c.sessionCookie())
-		st.become("", nil)
-	case err != nil:
-		return nil, &storeError{"Config.LoadUser", err}
-	default:
-		st.user.account = account
 	}
 	return st, nil
 }
@@ -172,7 +187,7 @@ func valuesMistake(values map[string]string) error {
 // empty value removes it. It belongs before the body of the answer, since it may set a cookie. Values are the application's own business
 // only: they survive a login, and end with a logout or when somebody else logs in.
 func (h *Handler) SetValue(w http.ResponseWriter, r *http.Request, name, value string) error {
-	st, err := h.identify(w, r)
+	st, err := h.recognize(w, r)
 	if err != nil {
 		return err
 	}
@@ -221,26 +236,7 @@ func (h *Handler) SetValue(w http.ResponseWriter, r *http.Request, name, value s
 		return nil
 	})
 	if err == nil {
-		account := st.account()
 		st.become(st.id, &changed)
-		st.load(account)
 	}
 	return err
-}
-
-func (st *state) account() any {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.user == nil {
-		return nil
-	}
-	return st.user.account
-}
-
-func (st *state) load(account any) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.user != nil {
-		st.user.account = account
-	}
 }

@@ -87,7 +87,7 @@ func (h *Handler) Authenticate(w http.ResponseWriter, r *http.Request) (Outcome,
 	}
 	switch s := st.session(); {
 	case s.signed() && h.need.met(s, time.Now()):
-		return Outcome{kind: succeeded, st: st, user: st.user}, nil
+		return Outcome{kind: succeeded, st: st}, nil
 	case navigates(r):
 		to, f := h.challengeURL(w, r, s)
 		if f != nil {

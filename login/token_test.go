@@ -26,6 +26,7 @@ type countedStore struct {
 	mu    sync.Mutex
 	kept  map[string]time.Duration
 	saved map[string]time.Duration // by kind
+	puts  int
 }
 
 func (c *countedStore) use(cfg *Config) { cfg.Store = store.New(c, store.Options{}) }
@@ -40,6 +41,7 @@ func (c *countedStore) note(key string, ttl time.Duration) {
 		delete(c.kept, key)
 		return
 	}
+	c.puts++
 	c.kept[key] = ttl
 	kind, _, _ := strings.Cut(key, ":")
 	c.saved[kind] = max(c.saved[kind], ttl)
@@ -54,6 +56,12 @@ func (c *countedStore) count(prefix string) (n int) {
 		}
 	}
 	return n
+}
+
+func (c *countedStore) writes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.puts
 }
 
 func (c *countedStore) Add(ctx context.Context, key string, v []byte, ttl time.Duration, tok store.Token) (bool, error) {
