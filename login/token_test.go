@@ -27,6 +27,7 @@ type countedStore struct {
 	kept  map[string]time.Duration
 	saved map[string]time.Duration // by kind
 	puts  int
+	slow  time.Duration // of reading
 }
 
 func (c *countedStore) use(cfg *Config) { cfg.Store = store.New(c, store.Options{}) }
@@ -62,6 +63,12 @@ func (c *countedStore) writes() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.puts
+}
+
+func (c *countedStore) Get(ctx context.Context, key string) ([]byte, error) {
+	b, err := c.Backend.Get(ctx, key)
+	time.Sleep(c.slow)
+	return b, err
 }
 
 func (c *countedStore) Add(ctx context.Context, key string, v []byte, ttl time.Duration, tok store.Token) (bool, error) {

@@ -1,0 +1,150 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/openid-client/openid"
+)
+
+// TestAsk: what one login asks in another way.
+func TestAsk(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		mux := http.NewServeMux()
+		mux.Handle("/auth/", a)
+		mux.HandleFunc("/again", func(w http.ResponseWriter, r *http.Request) {
+			a.Start(w, r, Start{ReturnTo: "/x", Ask: openid.AuthorizationRequest{Scope: []string{"openid", "mail"}, Prompt: []string{"login"}, LoginHint: "alice@op.example",
+				Resource: []string{"https://api.example"}, AuthorizationDetails: []openid.AuthorizationDetail{{Type: "payment"}}}})
+		})
+		mux.HandleFunc("/wrong", func(w http.ResponseWriter, r *http.Request) {
+			a.Start(w, r, Start{Ask: openid.AuthorizationRequest{AppState: "mine"}})
+		})
+		mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { a.Start(w, r, Start{ReturnTo: "https://evil.example/"}) })
+		b.h = mux
+		u, _ := url.Parse(b.start("/again"))
+		q := u.Query()
+		for name, want := range map[string]string{"scope": "openid mail", "prompt": "login", "login_hint": "alice@op.example", "resource": "https://api.example",
+			"authorization_details": `[{"type":"payment"}]`, "ui_locales": "de"} {
+			if q.Get(name) != want {
+				t.Errorf("%s: %q, want %q", name, q.Get(name), want)
+			}
+		}
+		wants(t, b.get("/wrong"), 500)
+		if err := a.lastFailure(); !errors.Is(err, errOwnField) {
+			t.Error(err)
+		}
+		wants(t, b.get("/away"), 500)
+		if err := a.lastFailure(); !errors.Is(err, errReturnTo) {
+			t.Error(err)
+		}
+	}, func(c *Config) {
+		c.Ask = func(_ *http.Request, ask *openid.AuthorizationRequest) error {
+			ask.UILocales = []string{"de"}
+			return nil
+		}
+	})
+}
+
+// TestPushedRequest: with the state out of sight in a pushed request, a failed login still ends its own attempt if it is the only one.
+func TestPushedRequest(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		cfg := providerConfig(a.p)
+		cfg.PushAuthorizationRequests = true
+		h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.h = (&app{Handler: h, p: a.p}).mux()
+		b.mustLogIn("/x")
+		a.p.Callback = func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }
+		c := b.also()
+		wants(t, c.logIn("/y"), 403, "%2Fy")
+		if left := c.transactions(); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
+// TestThirdPartyInitiated: OpenID Connect Core 1.0 section 4.
+func TestThirdPartyInitiated(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		location := b.start("/auth/login?iss=" + url.QueryEscape(a.p.Issuer) + "&login_hint=bob&target_link_uri=" + url.QueryEscape("https://app.example/orders"))
+		u, _ := url.Parse(location)
+		if got := u.Query().Get("login_hint"); got != "bob" {
+			t.Errorf("login_hint %q", got)
+		}
+		if res := b.do(b.answer(location)); res.Header.Get("Location") != "/orders" {
+			t.Errorf("back to %q", res.Header.Get("Location"))
+		}
+		wants(t, b.get("/auth/login?iss=https%3A%2F%2Fevil.example"), 400)
+		if check := refusedCheck(a.lastFailure()); check != "iss" {
+			t.Errorf("check %q", check)
+		}
+		wants(t, b.get("/auth/login?iss="+url.QueryEscape(a.p.Issuer)+"&target_link_uri=https%3A%2F%2Fevil.example%2F"), 400)
+		if check := refusedCheck(a.lastFailure()); check != "target_link_uri" {
+			t.Errorf("check %q", check)
+		}
+	})
+}
+
+// TestSeveralProviders: each has a callback of its own, and the browser chooses.
+func TestSeveralProviders(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		one, two := providerConfig(a.p), providerConfig(a.p)
+		one.Name, two.Name = "one", "two"
+		h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, one, two)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.h = (&app{Handler: h, p: a.p}).mux()
+		chooser := b.start("/x?y")
+		if chooser != "/auth/login?return_to=%2Fx%3Fy" {
+			t.Errorf("chooser: %s", chooser)
+		}
+		wants(t, b.get(chooser), 200, "/auth/login?provider=one&amp;return_to=%2Fx%3Fy", "/auth/login?provider=two")
+		a.p.RedirectURI = base + "/callback/two"
+		location := b.start("/auth/login?provider=two&return_to=%2Fx%3Fy")
+		back := b.answer(location)
+		wrong := page("GET", strings.Replace(back.URL.String(), "/callback/two", "/callback/one", 1))
+		wants(t, b.do(wrong), 400, "expired") // C06: the code of one never goes to the other
+		if a.p.Count("token") != 0 {
+			t.Error("the code was sent to the wrong one")
+		}
+		if res := b.do(back); res.Header.Get("Location") != "/x?y" {
+			t.Errorf("back to %q", res.Header.Get("Location"))
+		}
+		wants(t, b.get("/auth/login?provider=three"), 400)
+		if h.Client("one") == nil || h.Client("three") != nil {
+			t.Error("clients by name")
+		}
+	})
+}
+
+// TestMounts: the handler answers also where a router has taken its prefix away, and an own redirect URI counts.
+func TestMounts(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		mux := http.NewServeMux()
+		mux.Handle("/auth/", http.StripPrefix("/auth", a))
+		mux.Handle("/", a.Require(http.NotFoundHandler()))
+		b.h = mux
+		b.mustLogIn("/x")
+		cfg := providerConfig(a.p)
+		cfg.RedirectURI = "https://app.example/old/callback"
+		a.p.RedirectURI = cfg.RedirectURI
+		h, err := New(Config{BaseURL: "https://app.example", Keys: []openid.Secret{key('1')}}, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mux = http.NewServeMux()
+		for _, path := range []string{"/login", "/logout", "/logged-out", "/old/callback"} {
+			mux.Handle(path, h)
+		}
+		mux.Handle("/", h.Require(http.NotFoundHandler()))
+		b = b.also()
+		b.h = mux
+		b.mustLogIn("/x")
+	})
+}
