@@ -24,9 +24,9 @@ func (n Need) met(s *session, now time.Time) bool {
 	return s.signed() && n.recent(s, now) && (len(n.ACR) == 0 || slices.Contains(n.ACR, s.acr)) && len(n.missing(s)) == 0
 }
 
-// recent allows for what the clocks may differ.
+// recent allows for what the clocks may differ. An authentication of which the provider did not say when is of no recent time.
 func (n Need) recent(s *session, now time.Time) bool {
-	return n.MaxAge <= 0 || !s.authTime.IsZero() && now.Sub(s.authTime) <= max(n.MaxAge, time.Minute)+30*time.Second
+	return n.MaxAge <= 0 || now.Sub(s.authTime) <= max(n.MaxAge, time.Minute)+30*time.Second
 }
 
 func (n Need) missing(s *session) (scope []string) {

@@ -58,6 +58,10 @@ func TestSignIn(t *testing.T) {
 		wants(t, b.do(r), 403)
 		wants(t, b.get("/password"), 405)
 		wants(t, b.get("/open"), 200, "dave")
+		b.post("/password", "name", "erin", "password", "secret")
+		if got := text(b.get("/open")); got != "erin " {
+			t.Errorf("erin has dave's cart: %q", got)
+		}
 		if got := b.start("/vault"); got != "/enter?return_to=%2Fvault" {
 			t.Errorf("for a better login: %s", got)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openid-client/openid"
 	"github.com/openid-client/openid/internal/hostile"
 )
 
@@ -46,6 +47,20 @@ func TestStepUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStepUpKeepsScope: what was granted before is asked for again.
+func TestStepUpKeepsScope(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.h.(*http.ServeMux).HandleFunc("/calendar", func(w http.ResponseWriter, r *http.Request) {
+			a.Start(w, r, Start{ReturnTo: "/calendar", Ask: openid.AuthorizationRequest{Scope: []string{"openid", "calendar"}}})
+		})
+		b.mustLogIn("/calendar")
+		u, _ := url.Parse(b.start("/mail"))
+		if got := u.Query().Get("scope"); got != "openid calendar mail" {
+			t.Errorf("scope %q", got)
+		}
+	})
 }
 
 // TestStepUpGivesUp: a provider that does not give it ends the round with a page, and what was there before stays.

@@ -140,11 +140,15 @@ func TestStrategies(t *testing.T) {
 
 // TestTwoAuthorizations: which of them counts is nobody's guess.
 func TestTwoAuthorizations(t *testing.T) {
-	for _, s := range []Strategy{testBearer, testBasic} {
+	for s, headers := range map[Strategy][]string{&testBearer: {"Bearer good", "Basic Y2Fyb2w6cGE6c3M="}, &testBasic: {"Basic Y2Fyb2w6cGE6c3M=", "Bearer good"}} {
 		r := httptest.NewRequest("GET", "/", nil)
-		r.Header["Authorization"] = []string{"Bearer good", "Basic Y2Fyb2w6cGE6c3M="}
+		r.Header["Authorization"] = headers
 		if o, err := s.Authenticate(httptest.NewRecorder(), r); o.kind != failed || err != nil {
 			t.Errorf("%T: %v, %v", s, o.kind, err)
+		}
+		r.Header["Authorization"] = headers[:1]
+		if o, err := s.Authenticate(httptest.NewRecorder(), r); o.kind != succeeded || err != nil {
+			t.Errorf("%T, the first alone: %v, %v", s, o.kind, err)
 		}
 	}
 }
