@@ -282,24 +282,26 @@ func TestLogoutTokenOnce(t *testing.T) {
 	})
 }
 
-// TestLogoutTokenFailsClosed: L09, when nobody can say whether a token came before, it does not count.
+// TestLogoutTokenFailsClosed: when nobody can say whether a token came before, it does not count.
 func TestLogoutTokenFailsClosed(t *testing.T) {
-	p := hostile.New(t)
-	full := store.Memory(1)
-	defer full.Close(t.Context())
-	c := newTestClient(t, p, func(cfg *Config) { cfg.Store = full })
-	if _, err := c.VerifyLogoutToken(t.Context(), p.BackchannelLogout(backchannelURI)); err != nil {
-		t.Fatal(err)
-	}
-	_, err := c.VerifyLogoutToken(t.Context(), p.BackchannelLogout(backchannelURI))
-	if refusedBy(err) != "replay" || !errors.Is(err, store.ErrFull) {
-		t.Errorf("got %v", err)
-	}
-	// A token that another row refuses uses up no name, and no room.
-	p.LogoutToken = claim("nonce", `"n"`)
-	if _, err := c.VerifyLogoutToken(t.Context(), p.BackchannelLogout(backchannelURI)); refusedBy(err) != "nonce" {
-		t.Errorf("got %v", err)
-	}
+	t.Run("L09 a store that is full", func(t *testing.T) {
+		p := hostile.New(t)
+		full := store.Memory(1)
+		defer full.Close(t.Context())
+		c := newTestClient(t, p, func(cfg *Config) { cfg.Store = full })
+		if _, err := c.VerifyLogoutToken(t.Context(), p.BackchannelLogout(backchannelURI)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.VerifyLogoutToken(t.Context(), p.BackchannelLogout(backchannelURI))
+		if refusedBy(err) != "replay" || !errors.Is(err, store.ErrFull) {
+			t.Errorf("got %v", err)
+		}
+		// A token that another row refuses uses up no name, and no room.
+		p.LogoutToken = claim("nonce", `"n"`)
+		if _, err := c.VerifyLogoutToken(t.Context(), p.BackchannelLogout(backchannelURI)); refusedBy(err) != "nonce" {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // TestBackchannelLogout: the answers of Back-Channel Logout section 2.8.

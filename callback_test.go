@@ -197,51 +197,54 @@ func TestCallbackLies(t *testing.T) {
 	}
 }
 
-// TestCallbackErrorResponse: C13.
 func TestCallbackErrorResponse(t *testing.T) {
-	p := hostile.New(t)
-	p.Callback = func(q url.Values) {
-		q.Del("code")
-		q.Set("error", "access_denied")
-		q.Set("error_description", "<script>alert(1)</script>\r\n"+strings.Repeat("x", 1<<10))
-	}
-	c := newTestClient(t, p)
-	_, err := logIn(t, c, p)
-	var refused *ResponseError
-	if !errors.As(err, &refused) || !errors.Is(err, ErrAccessDenied) || refused.Endpoint != "authorization" {
-		t.Fatalf("got %v, want a *ResponseError with access_denied", err)
-	}
-	if text := err.Error(); strings.ContainsAny(text, "\r\n") || len(text) > 400 {
-		t.Errorf("the description is not escaped and cut: %q", text)
-	}
-	if errors.Is(err, ErrInvalidGrant) || errors.Is(err, Code("")) {
-		t.Error("the error matches codes it does not carry")
-	}
-	// A login that failed can be started again.
-	p.Callback = nil
-	if _, err := logIn(t, c, p); err != nil {
-		t.Error(err)
-	}
+	t.Run("C13 markup, line breaks and 1 KB", func(t *testing.T) {
+		p := hostile.New(t)
+		p.Callback = func(q url.Values) {
+			q.Del("code")
+			q.Set("error", "access_denied")
+			q.Set("error_description", "<script>alert(1)</script>\r\n"+strings.Repeat("x", 1<<10))
+		}
+		c := newTestClient(t, p)
+		_, err := logIn(t, c, p)
+		var refused *ResponseError
+		if !errors.As(err, &refused) || !errors.Is(err, ErrAccessDenied) || refused.Endpoint != "authorization" {
+			t.Fatalf("got %v, want a *ResponseError with access_denied", err)
+		}
+		if text := err.Error(); strings.ContainsAny(text, "\r\n") || len(text) > 400 {
+			t.Errorf("the description is not escaped and cut: %q", text)
+		}
+		if errors.Is(err, ErrInvalidGrant) || errors.Is(err, Code("")) {
+			t.Error("the error matches codes it does not carry")
+		}
+		// A login that failed can be started again.
+		p.Callback = nil
+		if _, err := logIn(t, c, p); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
-// TestCallbackTwoTabs: C08, interleaved.
+// TestCallbackTwoTabs: interleaved.
 func TestCallbackTwoTabs(t *testing.T) {
-	p := hostile.New(t)
-	c := newTestClient(t, p)
-	first, tx1, err1 := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, AppState: "one"})
-	second, tx2, err2 := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, AppState: "two"})
-	if err := errors.Join(err1, err2); err != nil {
-		t.Fatal(err)
-	}
-	for _, tab := range []struct{ url, want string }{{second, "two"}, {first, "one"}} {
-		tokens, err := c.Callback(t.Context(), p.Authorize(tab.url), "not sealed by anybody", tx1, tx2)
-		if err != nil {
+	t.Run("C08 two tabs, interleaved", func(t *testing.T) {
+		p := hostile.New(t)
+		c := newTestClient(t, p)
+		first, tx1, err1 := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, AppState: "one"})
+		second, tx2, err2 := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, AppState: "two"})
+		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)
 		}
-		if tokens.AppState != tab.want {
-			t.Errorf("AppState %q, want %q", tokens.AppState, tab.want)
+		for _, tab := range []struct{ url, want string }{{second, "two"}, {first, "one"}} {
+			tokens, err := c.Callback(t.Context(), p.Authorize(tab.url), "not sealed by anybody", tx1, tx2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tokens.AppState != tab.want {
+				t.Errorf("AppState %q, want %q", tokens.AppState, tab.want)
+			}
 		}
-	}
+	})
 }
 
 func TestCallbackFormPost(t *testing.T) {
@@ -279,52 +282,56 @@ func TestCallbackFormPost(t *testing.T) {
 	}
 }
 
-// TestKeysRotate: S08, what the key of before has sealed is opened, and a key that is gone opens nothing.
+// TestKeysRotate: what the key of before has sealed is opened, and a key that is gone opens nothing.
 func TestKeysRotate(t *testing.T) {
-	p := hostile.New(t)
-	old, fresh := NewSecret(strings.Repeat("o1", 16)), NewSecret(strings.Repeat("n1", 16))
-	before := newTestClient(t, p, func(cfg *Config) { cfg.Keys = []Secret{old} })
-	after := newTestClient(t, p, func(cfg *Config) { cfg.Keys = []Secret{fresh, old} })
-	gone := newTestClient(t, p, func(cfg *Config) { cfg.Keys = []Secret{fresh} })
-	rawURL, tx, err := before.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := p.Authorize(rawURL)
-	if _, err := gone.Callback(t.Context(), r, tx); refusedBy(err) != "state" {
-		t.Errorf("a forgotten key still opens: %v", err)
-	}
-	if _, err := after.Callback(t.Context(), r, tx); err != nil {
-		t.Errorf("the old key does not open: %v", err)
-	}
+	t.Run("S08 the key of before", func(t *testing.T) {
+		p := hostile.New(t)
+		old, fresh := NewSecret(strings.Repeat("o1", 16)), NewSecret(strings.Repeat("n1", 16))
+		before := newTestClient(t, p, func(cfg *Config) { cfg.Keys = []Secret{old} })
+		after := newTestClient(t, p, func(cfg *Config) { cfg.Keys = []Secret{fresh, old} })
+		gone := newTestClient(t, p, func(cfg *Config) { cfg.Keys = []Secret{fresh} })
+		rawURL, tx, err := before.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := p.Authorize(rawURL)
+		if _, err := gone.Callback(t.Context(), r, tx); refusedBy(err) != "state" {
+			t.Errorf("a forgotten key still opens: %v", err)
+		}
+		if _, err := after.Callback(t.Context(), r, tx); err != nil {
+			t.Errorf("the old key does not open: %v", err)
+		}
+	})
 }
 
-// TestTransactionIsWhole: S01, no bit of it can be changed, nor its end.
+// TestTransactionIsWhole: no bit of it can be changed, nor its end.
 func TestTransactionIsWhole(t *testing.T) {
-	p := hostile.New(t)
-	c := newTestClient(t, p)
-	_, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, AppState: "here"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := c.openTransaction(tx); !ok {
-		t.Fatal("the honest one does not open")
-	}
-	for i := range len(tx) {
-		if _, ok := c.openTransaction(tx[:i]); ok {
-			t.Errorf("%d of %d characters open", i, len(tx))
+	t.Run("S01 a flipped bit anywhere", func(t *testing.T) {
+		p := hostile.New(t)
+		c := newTestClient(t, p)
+		_, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, AppState: "here"})
+		if err != nil {
+			t.Fatal(err)
 		}
-		for bit := range 8 {
-			changed := []byte(tx)
-			changed[i] ^= 1 << bit
-			if _, ok := c.openTransaction(Transaction(changed)); ok {
-				t.Errorf("it opens with bit %d of character %d changed", bit, i)
+		if _, ok := c.openTransaction(tx); !ok {
+			t.Fatal("the honest one does not open")
+		}
+		for i := range len(tx) {
+			if _, ok := c.openTransaction(tx[:i]); ok {
+				t.Errorf("%d of %d characters open", i, len(tx))
+			}
+			for bit := range 8 {
+				changed := []byte(tx)
+				changed[i] ^= 1 << bit
+				if _, ok := c.openTransaction(Transaction(changed)); ok {
+					t.Errorf("it opens with bit %d of character %d changed", bit, i)
+				}
 			}
 		}
-	}
-	if _, ok := c.openTransaction(tx + "A"); ok {
-		t.Error("it opens with a character more")
-	}
+		if _, ok := c.openTransaction(tx + "A"); ok {
+			t.Error("it opens with a character more")
+		}
+	})
 }
 
 // TestLoginsAreOverOnce: in all processes that share a store, and where it cannot say, nowhere.

@@ -212,65 +212,67 @@ func notify(e *PingEndpoint, authorization, body string) int {
 	return w.Code
 }
 
-// TestPing: N09, who may end the wait.
+// TestPing: who may end the wait.
 func TestPing(t *testing.T) {
-	inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
-		endpoint := new(PingEndpoint)
-		began := time.Now()
-		done := make(chan error)
-		go func() {
-			_, err := c.Tokens(t.Context(), CIBA{LoginHint: "alice", Ping: endpoint})
-			done <- err
-		}()
-		synctest.Wait()
-		due := p.Pings()[0]
-		if made, err := base64.RawURLEncoding.DecodeString(due.Token); err != nil || len(made) < 16 || len(due.Token) > 1024 {
-			t.Errorf("a notification token of %d bytes, %d characters: %v", len(made), len(due.Token), err)
-		}
-		body := `{"auth_req_id":"` + due.AuthReqID + `"}`
-		for _, l := range []struct {
-			name, authorization, body string
-			want                      int
-		}{
-			{"no token", "", body, 401},
-			{"another token", "Bearer " + random(), body, 401},
-			{"a prefix of the token", "Bearer " + due.Token[:20], body, 401},
-			{"another scheme", "Basic " + due.Token, body, 401},
-			{"another request", "Bearer " + due.Token, `{"auth_req_id":"other"}`, 400},
-			{"no request", "Bearer " + due.Token, `{}`, 400},
-			{"two requests", "Bearer " + due.Token, `{"auth_req_id":"other","auth_req_id":"` + due.AuthReqID + `"}`, 400},
-			{"a number", "Bearer " + due.Token, `{"auth_req_id":1}`, 400},
-			{"a form", "Bearer " + due.Token, "auth_req_id=" + due.AuthReqID, 400},
-			{"tokens instead of a ping", "Bearer " + due.Token, `{"auth_req_id":"` + due.AuthReqID + `","access_token":"a","id_token":"b","token_type":"Bearer"}`, 400},
-			{"an error instead of a ping", "Bearer " + due.Token, `{"auth_req_id":"` + due.AuthReqID + `","error":"access_denied"}`, 400},
-			{"20 KB", "Bearer " + due.Token, strings.Repeat(" ", 20<<10) + body, 400},
-		} {
-			if got := notify(endpoint, l.authorization, l.body); got != l.want {
-				t.Errorf("%s: %d, want %d", l.name, got, l.want)
+	t.Run("N09 strangers and unknown requests", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+			endpoint := new(PingEndpoint)
+			began := time.Now()
+			done := make(chan error)
+			go func() {
+				_, err := c.Tokens(t.Context(), CIBA{LoginHint: "alice", Ping: endpoint})
+				done <- err
+			}()
+			synctest.Wait()
+			due := p.Pings()[0]
+			if made, err := base64.RawURLEncoding.DecodeString(due.Token); err != nil || len(made) < 16 || len(due.Token) > 1024 {
+				t.Errorf("a notification token of %d bytes, %d characters: %v", len(made), len(due.Token), err)
 			}
-		}
-		r := httptest.NewRequest("GET", "https://app.example/ping", nil)
-		w := httptest.NewRecorder()
-		if endpoint.ServeHTTP(w, r); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "POST" {
-			t.Errorf("GET: %d", w.Code)
-		}
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		if p.Count("token") != 0 {
-			t.Fatal("a notification that was refused made the client ask")
-		}
-		if got := notify(endpoint, "bearer "+due.Token, body); got != http.StatusNoContent {
-			t.Errorf("the notification: %d", got)
-		}
-		if err := <-done; err != nil || time.Since(began) != 2*time.Second || p.Count("token") != 1 {
-			t.Errorf("after %s and %d questions: %v", time.Since(began), p.Count("token"), err)
-		}
-		if got := notify(endpoint, "Bearer "+due.Token, body); got != http.StatusUnauthorized {
-			t.Errorf("the token is still good after its request: %d", got)
-		}
-		if len(endpoint.pending) != 0 {
-			t.Errorf("%d requests are remembered", len(endpoint.pending))
-		}
+			body := `{"auth_req_id":"` + due.AuthReqID + `"}`
+			for _, l := range []struct {
+				name, authorization, body string
+				want                      int
+			}{
+				{"no token", "", body, 401},
+				{"another token", "Bearer " + random(), body, 401},
+				{"a prefix of the token", "Bearer " + due.Token[:20], body, 401},
+				{"another scheme", "Basic " + due.Token, body, 401},
+				{"another request", "Bearer " + due.Token, `{"auth_req_id":"other"}`, 400},
+				{"no request", "Bearer " + due.Token, `{}`, 400},
+				{"two requests", "Bearer " + due.Token, `{"auth_req_id":"other","auth_req_id":"` + due.AuthReqID + `"}`, 400},
+				{"a number", "Bearer " + due.Token, `{"auth_req_id":1}`, 400},
+				{"a form", "Bearer " + due.Token, "auth_req_id=" + due.AuthReqID, 400},
+				{"tokens instead of a ping", "Bearer " + due.Token, `{"auth_req_id":"` + due.AuthReqID + `","access_token":"a","id_token":"b","token_type":"Bearer"}`, 400},
+				{"an error instead of a ping", "Bearer " + due.Token, `{"auth_req_id":"` + due.AuthReqID + `","error":"access_denied"}`, 400},
+				{"20 KB", "Bearer " + due.Token, strings.Repeat(" ", 20<<10) + body, 400},
+			} {
+				if got := notify(endpoint, l.authorization, l.body); got != l.want {
+					t.Errorf("%s: %d, want %d", l.name, got, l.want)
+				}
+			}
+			r := httptest.NewRequest("GET", "https://app.example/ping", nil)
+			w := httptest.NewRecorder()
+			if endpoint.ServeHTTP(w, r); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "POST" {
+				t.Errorf("GET: %d", w.Code)
+			}
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			if p.Count("token") != 0 {
+				t.Fatal("a notification that was refused made the client ask")
+			}
+			if got := notify(endpoint, "bearer "+due.Token, body); got != http.StatusNoContent {
+				t.Errorf("the notification: %d", got)
+			}
+			if err := <-done; err != nil || time.Since(began) != 2*time.Second || p.Count("token") != 1 {
+				t.Errorf("after %s and %d questions: %v", time.Since(began), p.Count("token"), err)
+			}
+			if got := notify(endpoint, "Bearer "+due.Token, body); got != http.StatusUnauthorized {
+				t.Errorf("the token is still good after its request: %d", got)
+			}
+			if len(endpoint.pending) != 0 {
+				t.Errorf("%d requests are remembered", len(endpoint.pending))
+			}
+		})
 	})
 }
 

@@ -201,7 +201,7 @@ func (l documentLie) tell(t *testing.T, document, drop string) (*hostile.Provide
 func TestDocumentLies(t *testing.T) {
 	for document, lies := range documentLies {
 		for _, l := range lies {
-			t.Run(document+"/"+l.name, func(t *testing.T) {
+			t.Run(l.name+"/"+document, func(t *testing.T) {
 				p, err := l.tell(t, document, "")
 				var v *VerificationError
 				if !errors.As(err, &v) || v.Check != l.check || v.Document != document {

@@ -594,24 +594,26 @@ func decoded(t *testing.T, compact string) (header, claims map[string]json.RawMe
 
 func base64Text(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }
 
-// TestNothingRandomIsUsedTwice: C18, two requests share no state, nonce, challenge, and no transaction; what they ask is otherwise the same.
+// TestNothingRandomIsUsedTwice: two requests share no state, nonce, challenge, and no transaction; what they ask is otherwise the same.
 func TestNothingRandomIsUsedTwice(t *testing.T) {
-	p := hostile.New(t)
-	c := newTestClient(t, p)
-	seen := map[string]bool{}
-	for range 2 {
-		rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		u, _ := url.Parse(rawURL)
-		for _, v := range []string{u.Query().Get("state"), u.Query().Get("nonce"), u.Query().Get("code_challenge"), string(tx)} {
-			if len(v) < 43 || seen[v] {
-				t.Errorf("%q is short or was used before", v)
+	t.Run("C18 two requests", func(t *testing.T) {
+		p := hostile.New(t)
+		c := newTestClient(t, p)
+		seen := map[string]bool{}
+		for range 2 {
+			rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+			if err != nil {
+				t.Fatal(err)
 			}
-			seen[v] = true
+			u, _ := url.Parse(rawURL)
+			for _, v := range []string{u.Query().Get("state"), u.Query().Get("nonce"), u.Query().Get("code_challenge"), string(tx)} {
+				if len(v) < 43 || seen[v] {
+					t.Errorf("%q is short or was used before", v)
+				}
+				seen[v] = true
+			}
 		}
-	}
+	})
 }
 
 // TestExtraParameters: those of the authorization request travel with the browser, those of the token request do not, and a zero is a value.

@@ -206,7 +206,7 @@ func FuzzLogoutToken(f *testing.F) {
 		f.Add([]byte(strings.Replace(good, edit[0], edit[1], 1)))
 	}
 	c := fuzzClient(f)
-	rows := dropRow(logoutTokenChecks, "replay") // which is the store's
+	rows := dropRow(logoutTokenChecks(), "replay") // which is the store's
 	if _, ok := judged(f, c, rows, []byte(good), expectation{}); !ok {
 		f.Fatal("the good one is refused")
 	}

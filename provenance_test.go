@@ -250,89 +250,95 @@ func TestTokensShareNothing(t *testing.T) {
 	}
 }
 
-// TestClaimsAreNoErrands: U07, an address in a claim is the user's word, or an attacker's; nothing is fetched from it.
+// TestClaimsAreNoErrands: an address in a claim is the user's word, or an attacker's; nothing is fetched from it.
 func TestClaimsAreNoErrands(t *testing.T) {
-	p := hostile.New(t)
-	errands := func(m map[string]any) {
-		m["picture"], m["website"], m["profile"] = "http://169.254.169.254/latest/meta-data", p.URL("errand"), p.URL("errand")
-		m["_claim_names"] = map[string]any{"address": "src1", "shoe_size": "src2"}
-		m["_claim_sources"] = map[string]any{"src1": map[string]any{"endpoint": p.URL("errand"), "access_token": "x"}, "src2": map[string]any{"JWT": "e30.e30."}}
-	}
-	p.IDToken = func(tok *hostile.Token) { errands(tok.Claims) }
-	p.UserInfo = errands
-	c := newTestClient(t, p)
-	tokens, err := logIn(t, c, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := c.UserInfo(t.Context(), tokens)
-	if err != nil || !strings.Contains(string(info.Payload()), "_claim_sources") {
-		t.Errorf("%v, %v", info, err)
-	}
-	if _, err := c.Refresh(t.Context(), tokens); err != nil {
-		t.Error(err)
-	}
-	if n := p.Count("errand"); n != 0 {
-		t.Errorf("%d errands were run", n)
-	}
-}
-
-// TestNoVerifierNoTokens: C09, a login whose verifier is gone ends in an error. Nobody can take it out of a transaction, which is sealed.
-func TestNoVerifierNoTokens(t *testing.T) {
-	p := hostile.New(t)
-	c := newTestClient(t, p)
-	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	login, _ := c.openTransaction(tx)
-	login.verifier = ""
-	if tx, err = c.sealTransaction(login); err != nil {
-		t.Fatal(err)
-	}
-	var refused *ResponseError
-	if _, err := c.Callback(t.Context(), p.Authorize(rawURL), tx); !errors.As(err, &refused) || refused.Code != ErrInvalidGrant {
-		t.Errorf("got %v", err)
-	}
-}
-
-// TestAudienceEverywhere: T19, the audience of an assertion is the issuer as one string, whichever endpoint it goes to: another server that is
-// handed it can do nothing with it.
-func TestAudienceEverywhere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := hostile.Pipe(t)
-		c := newTestClient(t, p, push, func(cfg *Config) { cfg.Auth = PrivateKeyJWT(newKey(t), "k") })
+	t.Run("U07 addresses of the inside and sources of claims", func(t *testing.T) {
+		p := hostile.New(t)
+		errands := func(m map[string]any) {
+			m["picture"], m["website"], m["profile"] = "http://169.254.169.254/latest/meta-data", p.URL("errand"), p.URL("errand")
+			m["_claim_names"] = map[string]any{"address": "src1", "shoe_size": "src2"}
+			m["_claim_sources"] = map[string]any{"src1": map[string]any{"endpoint": p.URL("errand"), "access_token": "x"}, "src2": map[string]any{"JWT": "e30.e30."}}
+		}
+		p.IDToken = func(tok *hostile.Token) { errands(tok.Claims) }
+		p.UserInfo = errands
+		c := newTestClient(t, p)
 		tokens, err := logIn(t, c, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Introspect(t.Context(), tokens.AccessToken); err != nil {
+		info, err := c.UserInfo(t.Context(), tokens)
+		if err != nil || !strings.Contains(string(info.Payload()), "_claim_sources") {
+			t.Errorf("%v, %v", info, err)
+		}
+		if _, err := c.Refresh(t.Context(), tokens); err != nil {
 			t.Error(err)
 		}
-		if err := c.Revoke(t.Context(), tokens.AccessToken); err != nil {
-			t.Error(err)
+		if n := p.Count("errand"); n != 0 {
+			t.Errorf("%d errands were run", n)
 		}
-		for _, grant := range []Grant{Device{Show: quietly}, CIBA{LoginHint: "alice"}, ClientCredentials{}, TokenExchange{Subject: tokens.RefreshToken}} {
-			c.Tokens(t.Context(), grant)
+	})
+}
+
+// TestNoVerifierNoTokens: a login whose verifier is gone ends in an error. Nobody can take it out of a transaction, which is sealed.
+func TestNoVerifierNoTokens(t *testing.T) {
+	t.Run("C09 no verifier", func(t *testing.T) {
+		p := hostile.New(t)
+		c := newTestClient(t, p)
+		rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		seen := map[string]bool{}
-		ids := map[string]bool{}
-		for _, r := range p.Requests("") {
-			assertion := r.Form.Get("client_assertion")
-			if assertion == "" {
-				continue
+		login, _ := c.openTransaction(tx)
+		login.verifier = ""
+		if tx, err = c.sealTransaction(login); err != nil {
+			t.Fatal(err)
+		}
+		var refused *ResponseError
+		if _, err := c.Callback(t.Context(), p.Authorize(rawURL), tx); !errors.As(err, &refused) || refused.Code != ErrInvalidGrant {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestAudienceEverywhere: the audience of an assertion is the issuer as one string, whichever endpoint it goes to: another server that is
+// handed it can do nothing with it.
+func TestAudienceEverywhere(t *testing.T) {
+	t.Run("T19 every endpoint", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := hostile.Pipe(t)
+			c := newTestClient(t, p, push, func(cfg *Config) { cfg.Auth = PrivateKeyJWT(newKey(t), "k") })
+			tokens, err := logIn(t, c, p)
+			if err != nil {
+				t.Fatal(err)
 			}
-			seen[r.Endpoint] = true
-			_, claims := decoded(t, assertion)
-			if string(claims["aud"]) != `"`+p.Issuer+`"` || ids[string(claims["jti"])] {
-				t.Errorf("%s: aud %s, or a jti that was used before", r.Endpoint, claims["aud"])
+			if _, err := c.Introspect(t.Context(), tokens.AccessToken); err != nil {
+				t.Error(err)
 			}
-			ids[string(claims["jti"])] = true
-		}
-		for _, endpoint := range []string{"token", "pushed_authorization_request", "introspection", "revocation", "device_authorization", "backchannel_authentication"} {
-			if !seen[endpoint] {
-				t.Errorf("no assertion went to %s", endpoint)
+			if err := c.Revoke(t.Context(), tokens.AccessToken); err != nil {
+				t.Error(err)
 			}
-		}
+			for _, grant := range []Grant{Device{Show: quietly}, CIBA{LoginHint: "alice"}, ClientCredentials{}, TokenExchange{Subject: tokens.RefreshToken}} {
+				c.Tokens(t.Context(), grant)
+			}
+			seen := map[string]bool{}
+			ids := map[string]bool{}
+			for _, r := range p.Requests("") {
+				assertion := r.Form.Get("client_assertion")
+				if assertion == "" {
+					continue
+				}
+				seen[r.Endpoint] = true
+				_, claims := decoded(t, assertion)
+				if string(claims["aud"]) != `"`+p.Issuer+`"` || ids[string(claims["jti"])] {
+					t.Errorf("%s: aud %s, or a jti that was used before", r.Endpoint, claims["aud"])
+				}
+				ids[string(claims["jti"])] = true
+			}
+			for _, endpoint := range []string{"token", "pushed_authorization_request", "introspection", "revocation", "device_authorization", "backchannel_authentication"} {
+				if !seen[endpoint] {
+					t.Errorf("no assertion went to %s", endpoint)
+				}
+			}
+		})
 	})
 }

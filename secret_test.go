@@ -14,59 +14,61 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
-// TestNothingPrintsASecret: S11, it prints whatever a program holds in every way it might.
+// TestNothingPrintsASecret: it prints whatever a program holds in every way it might.
 func TestNothingPrintsASecret(t *testing.T) {
-	p := hostile.New(t)
-	keys := []Secret{NewSecret(strings.Repeat(hostile.Canary, 8))}
-	p.TokenResponse = func(m map[string]any) { m["vendor_secret"] = hostile.Canary }
-	c := newTestClient(t, p, func(cfg *Config) { cfg.Keys = keys })
-	tokens, err := logIn(t, c, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := c.UserInfo(t.Context(), tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := tokens.IDToken.Raw().Reveal()
-	type caller struct { // of a careless program
-		tokens  Tokens
-		pointer *Tokens
-		id      IDToken
-		secret  Secret
-		auth    ClientAuth
-		config  Config
-		info    UserInfo
-		Public  Secret
-	}
-	held := caller{*tokens, tokens, *tokens.IDToken, tokens.AccessToken, c.cfg.Auth, Config{Issuer: p.Issuer, Auth: c.cfg.Auth, Keys: keys}, *info, tokens.RefreshToken}
-	public := Config{Issuer: p.Issuer, Auth: c.cfg.Auth, Keys: keys}
-	request := AuthRequest{Header: http.Header{"Authorization": {hostile.Canary}}, Form: url.Values{"code": {hostile.Canary}}}
-	var log bytes.Buffer
-	logger := slog.New(slog.NewJSONHandler(&log, nil))
-	logger.Info("x", "tokens", tokens, "secret", tokens.AccessToken, "id", tokens.IDToken, "held", held)
-	text := slog.New(slog.NewTextHandler(&log, nil))
-	text.Info("x", "tokens", tokens, "secret", tokens.AccessToken, "id", tokens.IDToken, "held", held)
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, v := range []any{tokens, *tokens, tokens.AccessToken, &tokens.AccessToken, tokens.IDToken, *tokens.IDToken, info, held, &held, c, c.cfg, c.cfg.Auth, public, &public, request, &request} {
-			fmt.Fprintf(&log, verb, v)
-		}
-	}
-	// A client in an unexported field: the verbs that fit a pointer show an address. (What does not fit lets fmt walk into live connections.)
-	fmt.Fprintf(&log, "%v %+v %#v", struct{ c *Client }{c}, struct{ c *Client }{c}, struct{ c *Client }{c})
-	for _, v := range []any{tokens, *tokens, tokens.AccessToken, tokens.IDToken, held} {
-		b, err := json.Marshal(v)
+	t.Run("S11 every verb and encoder", func(t *testing.T) {
+		p := hostile.New(t)
+		keys := []Secret{NewSecret(strings.Repeat(hostile.Canary, 8))}
+		p.TokenResponse = func(m map[string]any) { m["vendor_secret"] = hostile.Canary }
+		c := newTestClient(t, p, func(cfg *Config) { cfg.Keys = keys })
+		tokens, err := logIn(t, c, p)
 		if err != nil {
-			t.Error(err)
+			t.Fatal(err)
 		}
-		log.Write(b)
-	}
-	for what, secret := range map[string]string{"a secret": hostile.Canary, "the ID Token": raw, "a secret in hex": fmt.Sprintf("%x", hostile.Canary), "a secret in numbers": strings.Trim(fmt.Sprint([]byte(hostile.Canary)), "[]")} {
-		if strings.Contains(log.String(), secret) {
-			i := strings.Index(log.String(), secret)
-			t.Errorf("%s was printed: …%s", what, log.String()[max(0, i-200):min(len(log.String()), i+40)])
+		info, err := c.UserInfo(t.Context(), tokens)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		raw := tokens.IDToken.Raw().Reveal()
+		type caller struct { // of a careless program
+			tokens  Tokens
+			pointer *Tokens
+			id      IDToken
+			secret  Secret
+			auth    ClientAuth
+			config  Config
+			info    UserInfo
+			Public  Secret
+		}
+		held := caller{*tokens, tokens, *tokens.IDToken, tokens.AccessToken, c.cfg.Auth, Config{Issuer: p.Issuer, Auth: c.cfg.Auth, Keys: keys}, *info, tokens.RefreshToken}
+		public := Config{Issuer: p.Issuer, Auth: c.cfg.Auth, Keys: keys}
+		request := AuthRequest{Header: http.Header{"Authorization": {hostile.Canary}}, Form: url.Values{"code": {hostile.Canary}}}
+		var log bytes.Buffer
+		logger := slog.New(slog.NewJSONHandler(&log, nil))
+		logger.Info("x", "tokens", tokens, "secret", tokens.AccessToken, "id", tokens.IDToken, "held", held)
+		text := slog.New(slog.NewTextHandler(&log, nil))
+		text.Info("x", "tokens", tokens, "secret", tokens.AccessToken, "id", tokens.IDToken, "held", held)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			for _, v := range []any{tokens, *tokens, tokens.AccessToken, &tokens.AccessToken, tokens.IDToken, *tokens.IDToken, info, held, &held, c, c.cfg, c.cfg.Auth, public, &public, request, &request} {
+				fmt.Fprintf(&log, verb, v)
+			}
+		}
+		// A client in an unexported field: the verbs that fit a pointer show an address. (What does not fit lets fmt walk into live connections.)
+		fmt.Fprintf(&log, "%v %+v %#v", struct{ c *Client }{c}, struct{ c *Client }{c}, struct{ c *Client }{c})
+		for _, v := range []any{tokens, *tokens, tokens.AccessToken, tokens.IDToken, held} {
+			b, err := json.Marshal(v)
+			if err != nil {
+				t.Error(err)
+			}
+			log.Write(b)
+		}
+		for what, secret := range map[string]string{"a secret": hostile.Canary, "the ID Token": raw, "a secret in hex": fmt.Sprintf("%x", hostile.Canary), "a secret in numbers": strings.Trim(fmt.Sprint([]byte(hostile.Canary)), "[]")} {
+			if strings.Contains(log.String(), secret) {
+				i := strings.Index(log.String(), secret)
+				t.Errorf("%s was printed: …%s", what, log.String()[max(0, i-200):min(len(log.String()), i+40)])
+			}
+		}
+	})
 }
 
 func TestTokensRoundTrip(t *testing.T) {

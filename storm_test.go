@@ -66,45 +66,47 @@ func TestColdStart(t *testing.T) {
 	})
 }
 
-// TestUnknownKeyFlood: J12, 10,000 tokens with made-up key ids in two seconds.
+// TestUnknownKeyFlood: 10,000 tokens with made-up key ids in two seconds.
 func TestUnknownKeyFlood(t *testing.T) {
-	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
-		good := longLived(p, p.SigningKey()).String()
-		verify(t, c, good)
-		before := p.Count("jwks")
-		_, rest, _ := strings.Cut(good, ".")
-		var wg sync.WaitGroup
-		for i := range 10_000 {
-			wg.Go(func() {
-				header := fmt.Appendf(nil, `{"alg":"ES256","kid":"made-up-%d"}`, i)
-				refuse(t, c, strings.TrimSuffix(hostile.Compact(header, nil, nil), ".")+rest, "key")
-			})
-			if i%100 == 0 {
-				began := time.Now()
-				verify(t, c, good)
-				if waited := time.Since(began); waited > 0 {
-					t.Errorf("a good token waited %v in the flood", waited)
+	t.Run("J12 a flood of made-up key ids", func(t *testing.T) {
+		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+			good := longLived(p, p.SigningKey()).String()
+			verify(t, c, good)
+			before := p.Count("jwks")
+			_, rest, _ := strings.Cut(good, ".")
+			var wg sync.WaitGroup
+			for i := range 10_000 {
+				wg.Go(func() {
+					header := fmt.Appendf(nil, `{"alg":"ES256","kid":"made-up-%d"}`, i)
+					refuse(t, c, strings.TrimSuffix(hostile.Compact(header, nil, nil), ".")+rest, "key")
+				})
+				if i%100 == 0 {
+					began := time.Now()
+					verify(t, c, good)
+					if waited := time.Since(began); waited > 0 {
+						t.Errorf("a good token waited %v in the flood", waited)
+					}
+					time.Sleep(20 * time.Millisecond)
 				}
-				time.Sleep(20 * time.Millisecond)
 			}
-		}
-		wg.Wait()
-		if n := p.Count("jwks") - before; n > 3 {
-			t.Errorf("%d fetches, want at most 3", n)
-		}
-		// A real rotation right after it.
-		p.Rotate("fresh")
-		fresh := longLived(p, p.SigningKey()).String()
-		rotated := time.Now()
-		for {
-			if _, err := c.VerifyIDToken(t.Context(), fresh, ""); err == nil {
-				return
+			wg.Wait()
+			if n := p.Count("jwks") - before; n > 3 {
+				t.Errorf("%d fetches, want at most 3", n)
 			}
-			if time.Since(rotated) > 5*time.Second {
-				t.Fatal("the rotation is not seen within 5 s")
+			// A real rotation right after it.
+			p.Rotate("fresh")
+			fresh := longLived(p, p.SigningKey()).String()
+			rotated := time.Now()
+			for {
+				if _, err := c.VerifyIDToken(t.Context(), fresh, ""); err == nil {
+					return
+				}
+				if time.Since(rotated) > 5*time.Second {
+					t.Fatal("the rotation is not seen within 5 s")
+				}
+				time.Sleep(100 * time.Millisecond)
 			}
-			time.Sleep(100 * time.Millisecond)
-		}
+		})
 	})
 }
 
@@ -164,45 +166,49 @@ func TestKeyServerDown(t *testing.T) {
 	}
 }
 
-// TestRotation: J15, the first tokens under a new key arrive all at once.
+// TestRotation: the first tokens under a new key arrive all at once.
 func TestRotation(t *testing.T) {
-	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
-		old := longLived(p, p.SigningKey()).String()
-		verify(t, c, old)
-		p.Publish(p.Rotate("second"))
-		before := p.Count("jwks")
-		verifyAtOnce(t, c, longLived(p, p.SigningKey()).String(), 200)
-		if n := p.Count("jwks") - before; n != 1 {
-			t.Errorf("%d fetches, want 1", n)
-		}
-		verify(t, c, old)
+	t.Run("J15 a new key and 200 callers", func(t *testing.T) {
+		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+			old := longLived(p, p.SigningKey()).String()
+			verify(t, c, old)
+			p.Publish(p.Rotate("second"))
+			before := p.Count("jwks")
+			verifyAtOnce(t, c, longLived(p, p.SigningKey()).String(), 200)
+			if n := p.Count("jwks") - before; n != 1 {
+				t.Errorf("%d fetches, want 1", n)
+			}
+			verify(t, c, old)
+		})
 	})
 }
 
-// TestFirstCallerGivesUp: J16, the fetch is nobody's own.
+// TestFirstCallerGivesUp: the fetch is nobody's own.
 func TestFirstCallerGivesUp(t *testing.T) {
-	storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
-		good := longLived(p, p.SigningKey()).String()
-		if _, err := c.Metadata(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if _, err := c.VerifyIDToken(ctx, good, ""); !errors.Is(err, context.Canceled) {
-				t.Errorf("the one who gave up got %v", err)
+	t.Run("J16 the first caller gives up", func(t *testing.T) {
+		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+			good := longLived(p, p.SigningKey()).String()
+			if _, err := c.Metadata(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if _, err := c.VerifyIDToken(ctx, good, ""); !errors.Is(err, context.Canceled) {
+					t.Errorf("the one who gave up got %v", err)
+				}
+			})
+			synctest.Wait() // the fetch is under way
+			for range 100 {
+				wg.Go(func() { verify(t, c, good) })
+			}
+			synctest.Wait()
+			cancel()
+			wg.Wait()
+			if n := p.Count("jwks"); n != 1 {
+				t.Errorf("%d fetches, want 1", n)
 			}
 		})
-		synctest.Wait() // the fetch is under way
-		for range 100 {
-			wg.Go(func() { verify(t, c, good) })
-		}
-		synctest.Wait()
-		cancel()
-		wg.Wait()
-		if n := p.Count("jwks"); n != 1 {
-			t.Errorf("%d fetches, want 1", n)
-		}
 	})
 }
 
@@ -233,21 +239,23 @@ func TestWithdrawnKey(t *testing.T) {
 	}
 }
 
-// TestKeysStayWithTheirIssuer: J21, two issuers use the same key id.
+// TestKeysStayWithTheirIssuer: two issuers use the same key id.
 func TestKeysStayWithTheirIssuer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p, q := hostile.PipeAt(t, "one.example"), hostile.PipeAt(t, "two.example")
-		if p.SigningKey().ID != q.SigningKey().ID {
-			t.Fatal("the two issuers do not use the same key id")
-		}
-		both := func(cfg *Config) { cfg.HTTPClient = hostile.Client(p, q) }
-		one, two := newTestClient(t, p, both), newTestClient(t, q, both)
-		for range 2 { // cold and warm
-			verify(t, one, longLived(p, p.SigningKey()).String())
-			verify(t, two, longLived(q, q.SigningKey()).String())
-			refuse(t, one, longLived(p, q.SigningKey()).String(), "signature")
-			refuse(t, two, longLived(q, p.SigningKey()).String(), "signature")
-		}
+	t.Run("J21 two issuers use the same key id", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p, q := hostile.PipeAt(t, "one.example"), hostile.PipeAt(t, "two.example")
+			if p.SigningKey().ID != q.SigningKey().ID {
+				t.Fatal("the two issuers do not use the same key id")
+			}
+			both := func(cfg *Config) { cfg.HTTPClient = hostile.Client(p, q) }
+			one, two := newTestClient(t, p, both), newTestClient(t, q, both)
+			for range 2 { // cold and warm
+				verify(t, one, longLived(p, p.SigningKey()).String())
+				verify(t, two, longLived(q, q.SigningKey()).String())
+				refuse(t, one, longLived(p, q.SigningKey()).String(), "signature")
+				refuse(t, two, longLived(q, p.SigningKey()).String(), "signature")
+			}
+		})
 	})
 }
 

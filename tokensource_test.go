@@ -189,45 +189,47 @@ func TestTokenSourceLife(t *testing.T) {
 	})
 }
 
-// TestTokenSourceStorm: T20, 1,000 callers in four processes, one refresh.
+// TestTokenSourceStorm: 1,000 callers in four processes, one refresh.
 func TestTokenSourceStorm(t *testing.T) {
-	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
-		honest := s.Honest("token")
-		s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
-			time.Sleep(300 * time.Millisecond)
-			honest(w, r)
-		})
-		time.Sleep(time.Hour)
-		sources := []*TokenSource{source, s.source(nil), s.source(nil), s.source(nil)}
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		seen := map[string]int{}
-		late := 0
-		for i := range 1000 {
-			wg.Go(func() {
-				ctx := t.Context()
-				if i%10 == 0 { // some have no patience
-					var cancel context.CancelFunc
-					ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
-					defer cancel()
-				}
-				began := time.Now()
-				tokens, err := sources[i%4].Token(ctx)
-				mu.Lock()
-				defer mu.Unlock()
-				if errors.Is(err, context.DeadlineExceeded) && time.Since(began) == 50*time.Millisecond {
-					late++
-				} else if err != nil {
-					t.Error(err)
-				} else {
-					seen[tokens.AccessToken.Reveal()]++
-				}
+	t.Run("T20 1,000 callers", func(t *testing.T) {
+		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+			honest := s.Honest("token")
+			s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(300 * time.Millisecond)
+				honest(w, r)
 			})
-		}
-		wg.Wait()
-		if s.refreshes() != 1 || len(seen) != 1 || late != 100 {
-			t.Errorf("%d refreshes, %d tokens, %d gave up", s.refreshes(), len(seen), late)
-		}
+			time.Sleep(time.Hour)
+			sources := []*TokenSource{source, s.source(nil), s.source(nil), s.source(nil)}
+			var wg sync.WaitGroup
+			var mu sync.Mutex
+			seen := map[string]int{}
+			late := 0
+			for i := range 1000 {
+				wg.Go(func() {
+					ctx := t.Context()
+					if i%10 == 0 { // some have no patience
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
+						defer cancel()
+					}
+					began := time.Now()
+					tokens, err := sources[i%4].Token(ctx)
+					mu.Lock()
+					defer mu.Unlock()
+					if errors.Is(err, context.DeadlineExceeded) && time.Since(began) == 50*time.Millisecond {
+						late++
+					} else if err != nil {
+						t.Error(err)
+					} else {
+						seen[tokens.AccessToken.Reveal()]++
+					}
+				})
+			}
+			wg.Wait()
+			if s.refreshes() != 1 || len(seen) != 1 || late != 100 {
+				t.Errorf("%d refreshes, %d tokens, %d gave up", s.refreshes(), len(seen), late)
+			}
+		})
 	})
 }
 
@@ -356,28 +358,30 @@ func TestTokenSourceLogInAgain(t *testing.T) {
 	})
 }
 
-// TestTokenSourceLostAnswer: T22, nobody knows what became of it, so the next one tries once, and says why it may not have worked.
+// TestTokenSourceLostAnswer: nobody knows what became of it, so the next one tries once, and says why it may not have worked.
 func TestTokenSourceLostAnswer(t *testing.T) {
-	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
-		honest := s.Honest("token")
-		s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
-			honest(&discarded{http.Header{}}, r)
-			hostile.Reset()(w, r)
+	t.Run("T22 the answer is lost", func(t *testing.T) {
+		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+			honest := s.Honest("token")
+			s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
+				honest(&discarded{http.Header{}}, r)
+				hostile.Reset()(w, r)
+			})
+			time.Sleep(time.Hour)
+			before := s.Count("token")
+			_, err := source.Token(t.Context())
+			var failed *ExchangeError
+			if !errors.As(err, &failed) || !failed.Sent || s.Count("token")-before != 1 {
+				t.Fatalf("got %v after %d requests", err, s.Count("token")-before)
+			}
+			s.Serve("token", honest)
+			time.Sleep(2 * time.Second)
+			_, err = s.source(nil).Token(t.Context())
+			var again *LoginRequiredError
+			if !errors.As(err, &again) || !again.Unsure || s.Count("token")-before != 2 {
+				t.Errorf("got %v after %d requests", err, s.Count("token")-before)
+			}
 		})
-		time.Sleep(time.Hour)
-		before := s.Count("token")
-		_, err := source.Token(t.Context())
-		var failed *ExchangeError
-		if !errors.As(err, &failed) || !failed.Sent || s.Count("token")-before != 1 {
-			t.Fatalf("got %v after %d requests", err, s.Count("token")-before)
-		}
-		s.Serve("token", honest)
-		time.Sleep(2 * time.Second)
-		_, err = s.source(nil).Token(t.Context())
-		var again *LoginRequiredError
-		if !errors.As(err, &again) || !again.Unsure || s.Count("token")-before != 2 {
-			t.Errorf("got %v after %d requests", err, s.Count("token")-before)
-		}
 	})
 }
 
@@ -614,24 +618,26 @@ func TestTokenSourceStoreTrouble(t *testing.T) {
 	}
 }
 
-// TestTokenSourceSaveTrouble: T21, whoever brought tokens hears that they are not kept, and has them still.
+// TestTokenSourceSaveTrouble: whoever brought tokens hears that they are not kept, and has them still.
 func TestTokenSourceSaveTrouble(t *testing.T) {
-	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
-		s.backend.breaks(func(string) error { return store.ErrFull })
-		var unsaved *UnsavedError
-		if err := source.Save(t.Context(), s.first); !errors.As(err, &unsaved) || unsaved.Tokens != s.first || !errors.Is(err, store.ErrFull) {
-			t.Errorf("got %v", err)
-		}
-		if err := source.Forget(t.Context()); !errors.Is(err, store.ErrFull) {
-			t.Errorf("got %v", err)
-		}
-		s.backend.breaks(nil)
-		if err := source.Save(t.Context(), nil); err == nil {
-			t.Error("nothing was saved")
-		}
-		if err := source.Save(t.Context(), &Tokens{AccessToken: NewSecret("a"), Type: "Bearer", issuer: "https://other.example"}); refusedBy(err) != "issuer" {
-			t.Errorf("another issuer's: %v", err)
-		}
+	t.Run("T21 a store that is full", func(t *testing.T) {
+		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+			s.backend.breaks(func(string) error { return store.ErrFull })
+			var unsaved *UnsavedError
+			if err := source.Save(t.Context(), s.first); !errors.As(err, &unsaved) || unsaved.Tokens != s.first || !errors.Is(err, store.ErrFull) {
+				t.Errorf("got %v", err)
+			}
+			if err := source.Forget(t.Context()); !errors.Is(err, store.ErrFull) {
+				t.Errorf("got %v", err)
+			}
+			s.backend.breaks(nil)
+			if err := source.Save(t.Context(), nil); err == nil {
+				t.Error("nothing was saved")
+			}
+			if err := source.Save(t.Context(), &Tokens{AccessToken: NewSecret("a"), Type: "Bearer", issuer: "https://other.example"}); refusedBy(err) != "issuer" {
+				t.Errorf("another issuer's: %v", err)
+			}
+		})
 	})
 }
 

@@ -168,29 +168,31 @@ func TestWebFingerLies(t *testing.T) {
 	}
 }
 
-// TestIdentifiersOfTheInside: D20. Who types an address of our own network gets no request made there.
+// TestIdentifiersOfTheInside: Who types an address of our own network gets no request made there.
 func TestIdentifiersOfTheInside(t *testing.T) {
-	p := hostile.New(t) // on a loopback address
-	for _, identifier := range []string{"acct:alice@" + p.Host(), "alice@" + p.Host(), p.Host(), "https://" + strings.Replace(p.Host(), "127.0.0.1", "localhost", 1), "acct:alice@" + strings.Replace(p.Host(), "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {
-		_, err := FindIssuer(t.Context(), Config{}, identifier, anybody)
-		var e *ExchangeError
-		if !errors.As(err, &e) || e.Sent || !strings.Contains(err.Error(), "not a public address") {
-			t.Errorf("%s: %v", identifier, err)
+	t.Run("D20 every spelling", func(t *testing.T) {
+		p := hostile.New(t) // on a loopback address
+		for _, identifier := range []string{"acct:alice@" + p.Host(), "alice@" + p.Host(), p.Host(), "https://" + strings.Replace(p.Host(), "127.0.0.1", "localhost", 1), "acct:alice@" + strings.Replace(p.Host(), "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {
+			_, err := FindIssuer(t.Context(), Config{}, identifier, anybody)
+			var e *ExchangeError
+			if !errors.As(err, &e) || e.Sent || !strings.Contains(err.Error(), "not a public address") {
+				t.Errorf("%s: %v", identifier, err)
+			}
 		}
-	}
-	if n := p.Count("webfinger"); n != 0 {
-		t.Errorf("%d requests", n)
-	}
-	// A caller's own transport is the caller's decision, and the guard is to be had for others.
-	if _, err := FindIssuer(t.Context(), Config{HTTPClient: p.HTTPClient()}, "acct:alice@"+p.Host(), anybody); err != nil {
-		t.Error(err)
-	}
-	guarded := PublicTransport()
-	defer guarded.CloseIdleConnections()
-	c := newTestClient(t, p, func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: guarded} })
-	if _, err := c.Metadata(t.Context()); err == nil || !strings.Contains(err.Error(), "not a public address") {
-		t.Errorf("discovery with the guard: %v", err)
-	}
+		if n := p.Count("webfinger"); n != 0 {
+			t.Errorf("%d requests", n)
+		}
+		// A caller's own transport is the caller's decision, and the guard is to be had for others.
+		if _, err := FindIssuer(t.Context(), Config{HTTPClient: p.HTTPClient()}, "acct:alice@"+p.Host(), anybody); err != nil {
+			t.Error(err)
+		}
+		guarded := PublicTransport()
+		defer guarded.CloseIdleConnections()
+		c := newTestClient(t, p, func(cfg *Config) { cfg.HTTPClient = &http.Client{Transport: guarded} })
+		if _, err := c.Metadata(t.Context()); err == nil || !strings.Contains(err.Error(), "not a public address") {
+			t.Errorf("discovery with the guard: %v", err)
+		}
+	})
 }
 
 // FuzzIdentifiers: whatever somebody types, what comes of it is asked at an https address without credentials, or not at all.

@@ -32,30 +32,32 @@ func TestPublicAddresses(t *testing.T) {
 	}
 }
 
-// TestPublicTransport: D20. The guard stands where the connection is made, behind all spellings of an address.
+// TestPublicTransport: The guard stands where the connection is made, behind all spellings of an address.
 func TestPublicTransport(t *testing.T) {
-	there := serve(t, answer(200, "{}", "Content-Type", "application/json"))
-	for _, host := range []string{there.Hostname(), "localhost", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"} {
-		u, err := url.Parse("http://" + host + ":" + there.Port() + "/")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, loopback := range []bool{false, true} {
-			tr := NewPublicTransport(loopback)
-			defer tr.CloseIdleConnections()
-			if tr.Proxy != nil {
-				t.Error("a proxy would resolve names behind the guard")
+	t.Run("D20 every spelling", func(t *testing.T) {
+		there := serve(t, answer(200, "{}", "Content-Type", "application/json"))
+		for _, host := range []string{there.Hostname(), "localhost", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"} {
+			u, err := url.Parse("http://" + host + ":" + there.Port() + "/")
+			if err != nil {
+				t.Fatal(err)
 			}
-			resp, err := (&Client{Transport: tr, AllowHTTP: true}).Do(t.Context(), &Request{Method: "GET", URL: u, Accept: jsonOnly})
-			if loopback {
-				if err != nil || resp.Status != 200 {
-					t.Errorf("%s, where loopback is allowed: %v", host, err)
+			for _, loopback := range []bool{false, true} {
+				tr := NewPublicTransport(loopback)
+				defer tr.CloseIdleConnections()
+				if tr.Proxy != nil {
+					t.Error("a proxy would resolve names behind the guard")
 				}
-				continue
-			}
-			if e := refused(t, resp, err); e.Sent || !strings.Contains(err.Error(), "not a public address") {
-				t.Errorf("%s: %v", host, err)
+				resp, err := (&Client{Transport: tr, AllowHTTP: true}).Do(t.Context(), &Request{Method: "GET", URL: u, Accept: jsonOnly})
+				if loopback {
+					if err != nil || resp.Status != 200 {
+						t.Errorf("%s, where loopback is allowed: %v", host, err)
+					}
+					continue
+				}
+				if e := refused(t, resp, err); e.Sent || !strings.Contains(err.Error(), "not a public address") {
+					t.Errorf("%s: %v", host, err)
+				}
 			}
 		}
-	}
+	})
 }
