@@ -61,6 +61,7 @@ func TestCallbackLies(t *testing.T) {
 		}), 502, "", "refused this login"},
 		{"C13_denied", query(func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }), 403, "", "cancelled"},
 		{"nobody there and no page wanted", query(func(q url.Values) { q.Del("code"); q.Set("error", "login_required") }), 403, "", "try again"},
+		{"a provider that cannot do better", query(func(q url.Values) { q.Del("code"); q.Set("error", "unmet_authentication_requirements") }), 403, "", "stronger login"},
 		{"a provider in trouble", query(func(q url.Values) { q.Del("code"); q.Set("error", "temporarily_unavailable") }), 502, "", "does not answer"},
 		{"C17_code_and_error", query(func(q url.Values) { q.Set("error", "access_denied") }), 502, "code", "not accepted"},
 		{"C17_state_of_1_MB", query(func(q url.Values) { q.Set("state", strings.Repeat("x", 1<<20)) }), 400, "state", "expired"},

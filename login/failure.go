@@ -77,6 +77,9 @@ var explanations = map[string]struct {
 	FailureInternal:    {http.StatusInternalServerError, false, "Something is wrong with this application. Those who run it have been told."},
 }
 
+// unmetRequirements is a provider that says itself that it cannot do better (OpenID Connect Core Error Code unmet_authentication_requirements 1.0).
+const unmetRequirements openid.Code = "unmet_authentication_requirements"
+
 // kindOf tells who said no.
 func kindOf(err error) string {
 	var refused *openid.ResponseError
@@ -93,7 +96,7 @@ func kindOf(err error) string {
 	case errors.Is(err, openid.ErrAccessDenied), errors.Is(err, openid.ErrLoginRequired), errors.Is(err, openid.ErrInteractionRequired),
 		errors.Is(err, openid.ErrConsentRequired), errors.Is(err, openid.ErrAccountSelectionRequired): // the last four: prompt "none"
 		return FailureDenied
-	case errors.Is(err, errUnmet):
+	case errors.Is(err, errUnmet), errors.Is(err, unmetRequirements):
 		return FailureUnmet
 	case errors.As(err, &invalid) && invalid.Document == "authorization response" && invalid.Check == "replay" && invalid.Err != nil:
 		return FailureStore

@@ -190,7 +190,9 @@ type Start struct {
 	// Ask is what to ask of the provider, for this user and this time: scope (nil: [Config].Scope), prompt, hints, resources, authorization
 	// details and the rest. RedirectURI and AppState are not the caller's.
 	Ask openid.AuthorizationRequest
-	// Link adds an account at this provider to the user who is signed in: [Result].LinkTo is that user, and stays the one who is signed in.
+	// Link adds an account at this provider to the user who is signed in: [Result].LinkTo is that user, and stays the one who is signed in. It
+	// takes a POST of this site: another one could have signed the browser in at the provider as somebody else, who would then own the account
+	// here.
 	Link bool
 
 	need Need
@@ -201,6 +203,7 @@ var (
 	errReturnTo        = errors.New("login: Start.ReturnTo: expected a path of this site, or one of Config.ReturnTo")
 	errOwnField        = errors.New("login: AuthorizationRequest: RedirectURI and AppState are set by this package")
 	errFragment        = errors.New("login: AuthorizationRequest: a response in a fragment reaches no server; use form_post")
+	errLink            = errors.New("login: Start.Link: expected a POST of this site")
 	errNobody          = errors.New("login: Start.Link: nobody is signed in")
 )
 
@@ -268,6 +271,12 @@ func (h *Handler) askMistake(w http.ResponseWriter, r *http.Request, s *Start, a
 }
 
 func (h *Handler) linkable(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return errLink
+	}
+	if err := h.guard.Check(r); err != nil {
+		return err
+	}
 	st, err := h.recognize(w, r)
 	if err == nil && !st.session().signed() {
 		err = errNobody

@@ -117,14 +117,29 @@ func TestLink(t *testing.T) {
 		}
 		mux := b.h.(*http.ServeMux)
 		mux.HandleFunc("/link", func(w http.ResponseWriter, r *http.Request) { a.Start(w, r, Start{Link: true, ReturnTo: "/x"}) })
-		wants(t, b.get("/link"), 500)
+		link := func(change ...func(*http.Request)) *http.Response {
+			r := page("POST", "/link")
+			for _, f := range change {
+				f(r)
+			}
+			return b.do(r)
+		}
+		wants(t, link(), 500)
 		if !errors.Is(a.lastFailure(), errNobody) {
 			t.Error("linked to nobody")
 		}
 		b.mustLogIn("/")
 		before := b.session()
+		wants(t, b.get("/link"), 500)
+		if !errors.Is(a.lastFailure(), errLink) {
+			t.Error("another site can link by a link")
+		}
+		wants(t, link(func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }), 500)
+		if a.lastFailure() == nil || len(b.transactions()) != 0 {
+			t.Error("another site can link by a form")
+		}
 		a.p.Subject = "alice-elsewhere"
-		if res := b.logIn("/link"); res.Header.Get("Location") != "/x" {
+		if res := b.do(b.answer(link().Header.Get("Location"))); res.Header.Get("Location") != "/x" {
 			t.Fatalf("%d %s", res.StatusCode, text(res))
 		}
 		if links[a.p.Issuer+" alice-elsewhere"] != "alice-sub" {
@@ -135,7 +150,7 @@ func TestLink(t *testing.T) {
 			t.Error("the same id")
 		}
 		// Logged out in between: there is nobody to link to.
-		location := b.start("/link")
+		location := link().Header.Get("Location")
 		b.post("/auth/logout")
 		wants(t, b.do(b.answer(location)), 500)
 		wants(t, b.get("/open"), 200, "nobody")

@@ -68,8 +68,7 @@ func (h *Handler) Require(next http.Handler) http.Handler {
 			h.challenge(w, r, s)
 			return
 		}
-		header := w.Header()
-		header["Cache-Control"] = noStore
+		w.Header().Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, with(r, st))
 	})
 }
@@ -83,14 +82,12 @@ func (h *Handler) Optional(next http.Handler) http.Handler {
 			return
 		}
 		if st.session().signed() {
-			w.Header()["Cache-Control"] = noStore
+			w.Header().Set("Cache-Control", "no-store")
 		}
 		w.Header().Add("Vary", "Cookie")
 		next.ServeHTTP(w, with(r, st))
 	})
 }
-
-var noStore = []string{"no-store"}
 
 func with(r *http.Request, st *state) *http.Request {
 	if stateOf(r.Context()) == st {

@@ -143,7 +143,7 @@ func Protect(s Strategy, report func(*http.Request, error)) func(http.Handler) h
 			case o.kind == passed:
 				next.ServeHTTP(w, r)
 			case o.kind == succeeded:
-				w.Header()["Cache-Control"] = noStore
+				w.Header().Set("Cache-Control", "no-store")
 				next.ServeHTTP(w, with(r, o.state()))
 			default:
 				o.refuse(w)
