@@ -28,7 +28,7 @@ func TestNewReportsAllMistakes(t *testing.T) {
 		{"a base that moves", func(c *Config, _ *openid.Config) { c.BaseURL = "https://app.example/a/../b" }, "Config.BaseURL"},
 		{"no key", func(c *Config, _ *openid.Config) { c.Keys = nil }, "openssl rand -base64 32"},
 		{"a short key", func(c *Config, _ *openid.Config) { c.Keys = []openid.Secret{key('1'), openid.NewSecret("short")} }, "Config.Keys[1]: expected at least 32 random bytes; to make one: openssl rand"},
-		{"a flat key", func(c *Config, _ *openid.Config) { c.Keys = []openid.Secret{openid.NewSecret(strings.Repeat("a", 40))} }, "Config.Keys[0]: expected random bytes"},
+		{"a flat key", func(c *Config, _ *openid.Config) { c.Keys = []openid.Secret{openid.NewSecret(strings.Repeat("a", 40))} }, "login: Config.Keys[0]: expected random bytes"},
 		{"a wild return target", func(c *Config, _ *openid.Config) { c.ReturnTo = []string{"http://other.example/"} }, "Config.ReturnTo[0]"},
 		{"a logout into nowhere", func(c *Config, _ *openid.Config) { c.AfterLogout = "https://evil.example/" }, "Config.AfterLogout"},
 		{"a logout into itself", func(c *Config, _ *openid.Config) { c.AfterLogout = "/auth/logout" }, "Config.AfterLogout"},

@@ -41,6 +41,12 @@ func TestCookieFlags(t *testing.T) {
 	}{
 		{"query", func(*Config) {}, "Lax"},
 		{"form_post", func(c *Config) { c.Ask = formPostResponse }, "None"},
+		{"hybrid", func(c *Config) {
+			c.Ask = func(_ *http.Request, ask *openid.AuthorizationRequest) error {
+				ask.ResponseType = "code id_token"
+				return nil
+			}
+		}, "None"},
 	} {
 		t.Run(l.name, func(t *testing.T) {
 			play(t, func(t *testing.T, a *app, b *browser) {

@@ -36,6 +36,13 @@ func TestAsk(t *testing.T) {
 		if err := a.lastFailure(); !errors.Is(err, errOwnField) {
 			t.Error(err)
 		}
+		for _, ask := range []openid.AuthorizationRequest{{ResponseMode: "fragment"}, {ResponseMode: "fragment.jwt"}, {ResponseMode: "jwt", ResponseType: "code id_token"}} {
+			mux.HandleFunc("/"+ask.ResponseMode, func(w http.ResponseWriter, r *http.Request) { a.Start(w, r, Start{Ask: ask}) })
+			wants(t, b.get("/"+ask.ResponseMode), 500)
+			if err := a.lastFailure(); !errors.Is(err, errFragment) {
+				t.Errorf("%s: %v", ask.ResponseMode, err)
+			}
+		}
 		wants(t, b.get("/away"), 500)
 		if err := a.lastFailure(); !errors.Is(err, errReturnTo) {
 			t.Error(err)
