@@ -1,4 +1,4 @@
-// Command size builds four programs as they are shipped, and tells what a library adds to a program that has net/http already. Run it in
+// Command size builds five programs as they are shipped, and tells what a library adds to a program that has net/http already. Run it in
 // the directory of this module.
 //
 //	go run ./cmd/size
@@ -30,6 +30,7 @@ var programs = []struct {
 	{"peers", "x/oauth2 and go-oidc", false},
 	{"plain", "ours, plain code flow", true},
 	{"claims", "ours, plain code flow and Claims[T]", false},
+	{"weblogin", "ours, package login", false},
 }
 
 func main() {
