@@ -70,7 +70,7 @@ type Config struct {
 	OnFailure func(http.ResponseWriter, *http.Request, *Failure)
 	// OnResult answers a login that succeeded, instead of the way back to where the user wanted to go; the session exists and its cookie is set.
 	OnResult func(http.ResponseWriter, *http.Request, *Result)
-	// Page replaces the HTML of this package's pages.
+	// Page replaces the HTML of this package's pages, and brings a Content-Security-Policy of its own; the other headers are set already.
 	Page func(http.ResponseWriter, *http.Request, *Page)
 	// Report hears of everything that failed, for the log. No error has a token or a secret in it.
 	Report func(*http.Request, error)

@@ -48,6 +48,8 @@ func sourceHash(code string) string {
 func (c *core) show(w http.ResponseWriter, r *http.Request, p *Page, leaves bool) {
 	h := w.Header()
 	private(h)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
 	if c.cfg.Page != nil {
 		c.cfg.Page(w, r, p)
 		return
@@ -57,8 +59,6 @@ func (c *core) show(w http.ResponseWriter, r *http.Request, p *Page, leaves bool
 		policy += "; script-src " + scriptHash
 	}
 	h.Set("Content-Security-Policy", policy+"; form-action "+c.formAction(p, leaves))
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
