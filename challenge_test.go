@@ -157,7 +157,14 @@ func FuzzChallenges(f *testing.F) {
 			if c.Scheme == "" || c.Scheme != strings.ToLower(c.Scheme) || c.Token68 != "" && len(c.Params) > 0 {
 				t.Errorf("%q gives %v", s, c)
 			}
-			_ = c.String()
+			if shown := c.String(); strings.ContainsFunc(shown, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+				t.Errorf("%q shows %q", s, shown)
+			}
+			for name := range c.Params {
+				if name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, " \t,=\"") {
+					t.Errorf("%q has a parameter %q", s, name)
+				}
+			}
 		}
 	})
 }

@@ -3,6 +3,7 @@ package openid
 import (
 	"bytes"
 	"context"
+	"encoding"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -39,6 +40,26 @@ func loose(t testing.TB, doc []byte) map[string]any {
 		t.Fatalf("accepted, but encoding/json says %v: %q", err, doc)
 	}
 	return m
+}
+
+type recorded interface {
+	encoding.BinaryMarshaler
+	encoding.BinaryUnmarshaler
+}
+
+// writtenAgain: what was read is written, and what is written is read as the same: there is one way to write it.
+func writtenAgain(t *testing.T, read, again recorded) {
+	t.Helper()
+	once, err := read.MarshalBinary()
+	if err != nil {
+		t.Fatalf("read, but cannot be written: %v", err)
+	}
+	if err := again.UnmarshalBinary(once); err != nil {
+		t.Fatalf("written, but cannot be read: %v", err)
+	}
+	if twice, err := again.MarshalBinary(); err != nil || !bytes.Equal(once, twice) {
+		t.Fatalf("written in two ways: %q, %q, %v", once, twice, err)
+	}
 }
 
 func FuzzMetadata(f *testing.F) {

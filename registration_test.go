@@ -55,7 +55,12 @@ func FuzzRegistration(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
-	f.Fuzz(func(t *testing.T, b []byte) { _ = new(Registration).UnmarshalBinary(b) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		read := new(Registration)
+		if read.UnmarshalBinary(b) == nil {
+			writtenAgain(t, read, new(Registration))
+		}
+	})
 }
 
 // TestRegistrationConfig: how the finished client authenticates and what it accepts follow from what is registered.

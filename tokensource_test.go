@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -865,8 +866,23 @@ func FuzzTokenRecord(f *testing.F) {
 	b, _ := (&tokenRecord{tokens: &Tokens{AccessToken: NewSecret("a"), Type: "Bearer"}, failed: &ExchangeError{Sent: true}}).encode()
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if r, err := readTokenRecord(b); err == nil && r == nil {
-			t.Error("neither a record nor an error: " + strconv.Quote(string(b)))
+		r, err := readTokenRecord(b)
+		if err != nil {
+			return
+		}
+		if r == nil {
+			t.Fatal("neither a record nor an error: " + strconv.Quote(string(b)))
+		}
+		once, err := r.encode()
+		if err != nil {
+			t.Fatalf("read, but cannot be written: %v", err)
+		}
+		again, err := readTokenRecord(once)
+		if err != nil {
+			t.Fatalf("written, but cannot be read: %v", err)
+		}
+		if twice, err := again.encode(); err != nil || !bytes.Equal(once, twice) {
+			t.Fatalf("written in two ways: %q, %q, %v", once, twice, err)
 		}
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -400,13 +401,33 @@ func TestRecipient(t *testing.T) {
 	}
 }
 
+// FuzzDecrypt changes one byte of a token of each kind, and tries what nobody encrypted: only the token as it was is decrypted. Each process
+// has keys of its own, so that the change is the input and not what came of it.
 func FuzzDecrypt(f *testing.F) {
 	private := curveKeys()["X25519"]
 	d := Keys(private, rsaKey())
-	pairs(func(alg, enc string, _ crypto.PrivateKey, public crypto.PublicKey) {
-		f.Add(must(Encrypt(alg, enc).Encrypt(f.Context(), []byte(payload), set(public, nil))))
+	var tokens []string
+	pairs(func(alg, enc string, key crypto.PrivateKey, public crypto.PublicKey) {
+		if key == crypto.PrivateKey(private) || key == crypto.PrivateKey(rsaKey()) {
+			tokens = append(tokens, must(Encrypt(alg, enc).Encrypt(f.Context(), []byte(payload), set(public, nil))))
+		}
 	})
-	f.Fuzz(func(t *testing.T, compact string) { d.Decrypt(t.Context(), compact) })
+	for i, token := range tokens {
+		f.Add(token, uint(i), uint(i*40), byte(1))
+	}
+	f.Add(rfc7520s52, uint(0), uint(0), byte(0))
+	f.Add(rfc7520s55, uint(1), uint(3), byte('.'))
+	f.Fuzz(func(t *testing.T, stranger string, which, at uint, flip byte) {
+		if _, err := d.Decrypt(t.Context(), stranger); err == nil && !slices.Contains(tokens, stranger) {
+			t.Errorf("decrypted what nobody encrypted: %q", stranger)
+		}
+		token := tokens[which%uint(len(tokens))]
+		changed := []byte(token)
+		changed[at%uint(len(token))] ^= flip
+		if plain, err := d.Decrypt(t.Context(), string(changed)); (err == nil) != (flip == 0) || err == nil && string(plain) != payload {
+			t.Errorf("byte %d by %d: %v, of %q", at%uint(len(token)), flip, err, token)
+		}
+	})
 }
 
 func BenchmarkDecrypt(b *testing.B) {

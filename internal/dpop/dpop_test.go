@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"github.com/openid-client/openid/internal/jose"
 )
 
 func parse(t testing.TB, raw string) *url.URL {
@@ -213,6 +217,50 @@ func BenchmarkProof(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			must(p.Proof(Claims{Method: "GET", URL: u, AccessToken: "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU", Nonce: "n", Now: time.Unix(1562262618, 0)}))
+		}
+	})
+}
+
+// FuzzProof: a proof is a JWS that verifies with the key in its header, and encoding/json reads of it what was asked for.
+func FuzzProof(f *testing.F) {
+	// RFC 9449 sections 4.2 and 7.1, and addresses that need care.
+	f.Add("POST", "https://server.example.com/token", "", "")
+	f.Add("GET", "https://resource.example.org/protectedresource?a=b#c", "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU", "eyJ7S_zG.eyJH0-Z.HX4w-7v")
+	f.Add("get", "HTTPS://RS.example:443", "\xff", "n")
+	f.Add("\"", "https://[::1]:8443/a%2Fb/\u00e9", "a", "")
+	p := must(NewProver(ed25519.NewKeyFromSeed(make([]byte, 32)), ""))
+	f.Fuzz(func(t *testing.T, method, address, token, nonce string) {
+		u, err := url.Parse(address)
+		if err != nil || nonce != "" && !usable(nonce) {
+			return
+		}
+		compact, err := p.Proof(Claims{Method: method, URL: u, AccessToken: token, Nonce: nonce, Now: time.Unix(1562262616, 0)})
+		if err != nil {
+			if utf8.ValidString(method) && utf8.ValidString(u.Scheme+u.Host+u.EscapedPath()) {
+				t.Error(err)
+			}
+			return
+		}
+		jws := must(jose.Split(compact))
+		var header struct{ JWK json.RawMessage }
+		if err := json.Unmarshal([]byte(part(t, compact, 0)), &header); err != nil {
+			t.Fatal(err)
+		}
+		key := must(jose.ParseKey(header.JWK))
+		if key.Thumbprint() != p.Thumbprint() || !key.Verify("Ed25519", jws.Signed, must(base64.RawURLEncoding.Strict().DecodeString(jws.Signature))) {
+			t.Error("it does not verify with its own key")
+		}
+		var got struct {
+			JTI, HTM, HTU, ATH, Nonce string
+			IAT                       int64
+		}
+		d := json.NewDecoder(strings.NewReader(part(t, compact, 1)))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.JTI) < 22 || got.HTM != method || got.IAT != 1562262616 || got.Nonce != nonce || (got.ATH != "") != (token != "") || strings.ContainsAny(got.HTU, "?#") {
+			t.Errorf("%s %s: %+v", method, address, got)
 		}
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func ignore([]byte, Value) error { return nil }
@@ -230,7 +232,15 @@ func FuzzObject(f *testing.F) {
 			if _, ok := err.(*Error); !ok {
 				t.Fatalf("error of type %T", err)
 			}
+			// Only the caps and the kind of the value are stricter than jsontext is by itself.
+			v := jsontext.Value(doc)
+			if err != errDepth && err != errMembers && err != errElements && v.Kind() == '{' && v.IsValid() {
+				t.Fatalf("%v, but jsontext accepts %q", err, doc)
+			}
 			return
+		}
+		if !jsontext.Value(doc).IsValid() {
+			t.Fatalf("jsontext refuses %q", doc)
 		}
 		var theirs map[string]json.RawMessage
 		if err := json.Unmarshal(doc, &theirs); err != nil {
