@@ -1,7 +1,6 @@
 package login
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -179,118 +178,6 @@ func (c *core) initiation(r *http.Request) (*openid.LoginInitiation, error) {
 func (c *core) of(client *openid.Client) *provider {
 	i := slices.IndexFunc(c.providers, func(p *provider) bool { return p.client == client })
 	return c.providers[i]
-}
-
-// A Start is a login that the application begins itself, in another way than [Config] says.
-type Start struct {
-	// Provider is the Name of one; it may be empty when there is one only.
-	Provider string
-	// ReturnTo is where the browser goes afterwards: a path, or one of [Config].ReturnTo; "/" when empty.
-	ReturnTo string
-	// Ask is what to ask of the provider, for this user and this time: scope (nil: [Config].Scope), prompt, hints, resources, authorization
-	// details and the rest. RedirectURI and AppState are not the caller's.
-	Ask openid.AuthorizationRequest
-	// Link adds an account at this provider to the user who is signed in: [Result].LinkTo is that user, and stays the one who is signed in. It
-	// takes a POST of this site: another one could have signed the browser in at the provider as somebody else, who would then own the account
-	// here.
-	Link bool
-
-	need Need
-}
-
-var (
-	errUnknownProvider = errors.New("login: there is no such provider")
-	errReturnTo        = errors.New("login: Start.ReturnTo: expected a path of this site, or one of Config.ReturnTo")
-	errOwnField        = errors.New("login: AuthorizationRequest: RedirectURI and AppState are set by this package")
-	errFragment        = errors.New("login: AuthorizationRequest: a response in a fragment reaches no server; use form_post")
-	errLink            = errors.New("login: Start.Link: expected a POST of this site")
-	errNobody          = errors.New("login: Start.Link: nobody is signed in")
-)
-
-// Start sends the browser to a provider. It answers the request, also when something is wrong.
-func (h *Handler) Start(w http.ResponseWriter, r *http.Request, s Start) {
-	private(w.Header())
-	to, f := h.begin(w, r, s)
-	if f != nil {
-		h.fail(w, r, f)
-		return
-	}
-	redirect(w, to)
-}
-
-// begin keeps an attempt in the browser and says where to send it.
-func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s Start) (string, *Failure) {
-	target, ok := h.returnTarget(cmp.Or(s.ReturnTo, "/"))
-	if !ok {
-		return "", &Failure{Kind: FailureInternal, Err: errReturnTo}
-	}
-	p := h.provider(s.Provider)
-	if p == nil && s.Provider == "" && len(h.providers) == 1 {
-		p = h.providers[0]
-	}
-	if p == nil {
-		return "", &Failure{Kind: FailureRequest, Err: errUnknownProvider}
-	}
-	ask := s.Ask
-	if ask.Scope == nil {
-		ask.Scope = h.cfg.Scope
-	}
-	if err := h.askMistake(w, r, &s, &ask); err != nil {
-		return "", &Failure{Kind: FailureInternal, Err: err}
-	}
-	a := newAttempt("login", p.name, target)
-	a.link, a.need = s.Link, s.need
-	ask.AppState = a.id
-	to, tx, err := p.client.Authorize(r.Context(), ask)
-	if err != nil {
-		return "", &Failure{Err: err, retry: h.loginURL(p.name, target)}
-	}
-	a.sent(to, tx)
-	if err := h.keep(w, r, a, formPost(&ask)); err != nil {
-		return "", &Failure{Kind: FailureInternal, Err: err}
-	}
-	return to, nil
-}
-
-// askMistake says what is wrong with what the application asks, after Config.Ask had its say.
-func (h *Handler) askMistake(w http.ResponseWriter, r *http.Request, s *Start, ask *openid.AuthorizationRequest) error {
-	if h.cfg.Ask != nil {
-		if err := h.cfg.Ask(r, ask); err != nil {
-			return err
-		}
-	}
-	switch {
-	case ask.RedirectURI != "" || ask.AppState != "":
-		return errOwnField
-	case strings.HasPrefix(ask.ResponseMode, "fragment"), fragmentByDefault(ask):
-		return errFragment
-	case s.Link:
-		return h.linkable(w, r)
-	}
-	return nil
-}
-
-func (h *Handler) linkable(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodPost {
-		return errLink
-	}
-	if err := h.guard.Check(r); err != nil {
-		return err
-	}
-	st, err := h.recognize(w, r)
-	if err == nil && !st.session().signed() {
-		err = errNobody
-	}
-	return err
-}
-
-// formPost: the answer comes as a POST from the provider's pages, which Lax cookies do not go with.
-func formPost(ask *openid.AuthorizationRequest) bool {
-	return strings.HasPrefix(ask.ResponseMode, "form_post") || ask.ResponseMode == "" && cmp.Or(ask.ResponseType, "code") != "code"
-}
-
-func fragmentByDefault(ask *openid.AuthorizationRequest) bool {
-	return ask.ResponseMode == "jwt" && cmp.Or(ask.ResponseType, "code") != "code"
 }
 
 // loginURL is the address that starts a login.
