@@ -62,6 +62,7 @@ type attempt struct {
 
 	pings  openid.PingEndpoint
 	pinged atomic.Int64 // how often with success
+	turned atomic.Int64 // how often a notification was turned away as pushed tokens
 
 	mu    sync.Mutex
 	asked map[string]int // exchanges, by endpoint
@@ -220,6 +221,8 @@ func (a *attempt) notifications(t *testing.T) string {
 		a.pings.ServeHTTP(answer, r)
 		if answer.Code == http.StatusNoContent {
 			a.pinged.Add(1)
+		} else if answer.Code == http.StatusBadRequest && strings.Contains(answer.Body.String(), "not for push") {
+			a.turned.Add(1)
 		}
 		w.WriteHeader(answer.Code)
 	})

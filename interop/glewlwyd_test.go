@@ -292,7 +292,7 @@ func (g *glewlwyd) issuer(name string) map[string]any {
 		"resource-allowed": true, "resource-scope": map[string]any{"openid": []string{resource}, "api:read": []string{resource}}, "resource-client-property": "resource",
 		"oauth-rar-allowed": true, "rar-types-client-property": "authorization_details_types", "rar-allow-auth-unsigned": true, "rar-allow-auth-unencrypted": true,
 		"rar-types":          map[string]any{"payment": map[string]any{"description": "p", "scopes": []any{}, "locations": []any{}, "actions": []any{}, "datatypes": []any{}, "enriched": []any{}}},
-		"oauth-ciba-allowed": true, "oauth-ciba-default-expiry": 120, "oauth-ciba-maximum-expiry": 600, "oauth-ciba-mode-poll-allowed": true, "oauth-ciba-mode-ping-allowed": true,
+		"oauth-ciba-allowed": true, "oauth-ciba-default-expiry": 120, "oauth-ciba-maximum-expiry": 600, "oauth-ciba-mode-poll-allowed": true, "oauth-ciba-mode-ping-allowed": true, "oauth-ciba-mode-push-allowed": true,
 		"oauth-ciba-allow-https-non-secure": true, "oauth-ciba-user-code-allowed": false, "oauth-ciba-email-allowed": false,
 		"session-management-allowed": true, "session-cookie-name": "GLEWLWYD2_OIDC_SID", "session-cookie-expiration": 3600,
 		"oauth-fapi-allow-jarm": true, "oauth-fapi-add-s_hash": true, "oauth-fapi-allow-multiple-kid": true}

@@ -135,6 +135,8 @@ var grants = []grant{
 	{flow: flow{name: "CIBA, unknown user", register: backchannelClient("poll"), refusals: map[string]string{"Glewlwyd": "answers invalid_request where the hint names nobody"}}, needs: backchannel, play: asksNobody},
 	{flow: flow{name: "CIBA, ping", register: plus(backchannelClient("ping"), map[string]any{"backchannel_client_notification_endpoint": ""})},
 		needs: append([]need{{"backchannel_token_delivery_modes_supported", "ping"}}, backchannel...), play: isTold},
+	{flow: flow{name: "CIBA, pushed tokens are turned away", register: plus(backchannelClient("push"), map[string]any{"backchannel_client_notification_endpoint": ""})},
+		needs: append([]need{{"backchannel_token_delivery_modes_supported", "push"}}, backchannel...), play: turnsAway},
 
 	{flow: flow{name: "token exchange", register: exchanger}, needs: exchanging, play: exchanges},
 	{flow: flow{name: "token exchange, with an actor", register: exchanger}, needs: exchanging, play: exchangesForAnActor},
@@ -399,6 +401,34 @@ func isTold(t *testing.T, a *attempt) {
 		t.Errorf("%d notifications and %d questions, want one of each", a.pinged.Load(), a.count("token"))
 	}
 	a.isUsable(t, got)
+}
+
+// turnsAway: a client that was registered for push by mistake takes no tokens from whoever calls, and says what is wrong.
+func turnsAway(t *testing.T, a *attempt) {
+	ctx, cancel := context.WithCancel(patience(t))
+	defer cancel()
+	var deciding sync.WaitGroup
+	t.Cleanup(deciding.Wait)
+	a.after("backchannel authentication", func() {
+		deciding.Go(func() {
+			defer cancel()
+			a.decideBackchannel(t, false)
+			for range 100 { // the provider calls when it likes
+				if a.turned.Load() > 0 {
+					return
+				}
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(100 * time.Millisecond):
+				}
+			}
+		})
+	})
+	got, err := a.client.Tokens(ctx, openid.CIBA{Scope: []string{"openid", "email"}, LoginHint: a.hint("alice"), Ping: &a.pings})
+	if err == nil || a.turned.Load() != 1 || a.pinged.Load() != 0 {
+		t.Errorf("got %v, %v; %d notifications turned away, %d taken", got, err, a.turned.Load(), a.pinged.Load())
+	}
 }
 
 func asksWho(t *testing.T, a *attempt) {
