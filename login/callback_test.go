@@ -199,6 +199,20 @@ func TestDevelopment(t *testing.T) {
 	}
 }
 
+// TestOtherHost: the developer is told what nobody else can find out.
+func TestOtherHost(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		r := page("GET", "/auth/callback?state=x&code=y")
+		r.Host = "www.app.example"
+		wants(t, b.do(r), 400, "this request is for the host www.app.example, and Config.BaseURL says app.example")
+		r = page("GET", "/auth/callback?state=x&code=y")
+		r.Host = "app.example"
+		if res := b.do(r); strings.Contains(text(res), "BaseURL") {
+			t.Errorf("%s", text(res))
+		}
+	}, func(c *Config) { c.Development = true })
+}
+
 // TestProviderDown: who is signed in works on; the login says so and offers to try again.
 func TestProviderDown(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {

@@ -125,6 +125,10 @@ func (h *Handler) showFailure(w http.ResponseWriter, r *http.Request, f *Failure
 	detail := ""
 	if h.cfg.Development && f.Err != nil {
 		detail = f.Err.Error()
+		if host := strings.TrimPrefix(strings.TrimPrefix(h.origin, "https://"), "http://"); f.Kind == FailureExpired && r.Host != host {
+			// Cookies of one name are not sent to another.
+			detail += " (this request is for the host " + r.Host + ", and Config.BaseURL says " + host + ")"
+		}
 	}
 	if !wantsHTML(r) && r.Header.Get("Accept") != "" {
 		members := [][2]string{{"type", "about:blank"}, {"title", http.StatusText(f.Status)}, {"detail", f.Text}, {"error", f.Kind}}
