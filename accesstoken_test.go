@@ -171,7 +171,7 @@ func TestAccessTokenLies(t *testing.T) {
 	}
 }
 
-// TestAccessTokenNeedsAnAudience: A03, whoever forgets it hears of it, and no token is accepted.
+// TestAccessTokenNeedsAnAudience: whoever forgets it hears of it, and no token is accepted.
 func TestAccessTokenNeedsAnAudience(t *testing.T) {
 	p := hostile.New(t)
 	for name, l := range map[string]struct {

@@ -460,18 +460,20 @@ func TestClaimTruths(t *testing.T) {
 	}
 }
 
-// TestClaimSourcesAreNotFetched: U07. No login and no UserInfo asks an address that a document names.
+// TestClaimSourcesAreNotFetched: No login and no UserInfo asks an address that a document names.
 func TestClaimSourcesAreNotFetched(t *testing.T) {
-	op, bank := hostile.New(t), newBank(t)
-	sources := map[string]any{"b": hostile.Distributed(bank.URL("claims"), hostile.ClaimsToken), "c": hostile.Aggregated("e30.e30.")}
-	has := map[string][]string{"b": score, "c": {"none"}}
-	op.IDToken = func(tok *hostile.Token) {
-		hostile.Refer(tok.Claims, has, sources)
-		tok.Claims["picture"] = "https://169.254.169.254/latest"
-	}
-	refer(op, has, sources)
-	info := informed(t, newTestClient(t, op), op)
-	if bank.Count("") != 0 || !slices.Contains(strings.Split(string(info.Payload()), `"`), "_claim_sources") {
-		t.Errorf("%d requests; UserInfo is %s", bank.Count(""), info.Payload())
-	}
+	t.Run("U07 sources of claims", func(t *testing.T) {
+		op, bank := hostile.New(t), newBank(t)
+		sources := map[string]any{"b": hostile.Distributed(bank.URL("claims"), hostile.ClaimsToken), "c": hostile.Aggregated("e30.e30.")}
+		has := map[string][]string{"b": score, "c": {"none"}}
+		op.IDToken = func(tok *hostile.Token) {
+			hostile.Refer(tok.Claims, has, sources)
+			tok.Claims["picture"] = "https://169.254.169.254/latest"
+		}
+		refer(op, has, sources)
+		info := informed(t, newTestClient(t, op), op)
+		if bank.Count("") != 0 || !slices.Contains(strings.Split(string(info.Payload()), `"`), "_claim_sources") {
+			t.Errorf("%d requests; UserInfo is %s", bank.Count(""), info.Payload())
+		}
+	})
 }

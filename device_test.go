@@ -59,7 +59,7 @@ func TestDevice(t *testing.T) {
 	})
 }
 
-// TestPolling: T18, RFC 8628 section 3.5, for both grants that wait.
+// TestPolling: RFC 8628 section 3.5, for both grants that wait.
 func TestPolling(t *testing.T) {
 	busy := func(status int, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -86,9 +86,9 @@ func TestPolling(t *testing.T) {
 		want  []int
 	}{
 		{"pending", []http.HandlerFunc{pending()}, []int{5, 5}},
-		{"slow_down, for good", []http.HandlerFunc{hostile.Error(400, "slow_down", ""), pending()}, []int{5, 10, 10}},
-		{"slow_down twice", []http.HandlerFunc{hostile.Error(400, "slow_down", ""), hostile.Error(400, "slow_down", "")}, []int{5, 10, 15}},
-		{"slow_down, ever more", slices.Repeat([]http.HandlerFunc{hostile.Error(400, "slow_down", "")}, 4), []int{5, 10, 15, 20, 25}},
+		{"T18 slow_down, for good", []http.HandlerFunc{hostile.Error(400, "slow_down", ""), pending()}, []int{5, 10, 10}},
+		{"T18 slow_down twice", []http.HandlerFunc{hostile.Error(400, "slow_down", ""), hostile.Error(400, "slow_down", "")}, []int{5, 10, 15}},
+		{"T18 slow_down, ever more", slices.Repeat([]http.HandlerFunc{hostile.Error(400, "slow_down", "")}, 4), []int{5, 10, 15, 20, 25}},
 		{"Retry-After in seconds", []http.HandlerFunc{pending("Retry-After", "12"), pending()}, []int{5, 12, 5}},
 		{"Retry-After as a date", []http.HandlerFunc{date}, []int{5, 33}},
 		{"Retry-After shorter than the interval", []http.HandlerFunc{pending("Retry-After", "1")}, []int{5, 5}},
@@ -129,7 +129,7 @@ func TestPollingEnds(t *testing.T) {
 		want  func(error) bool
 	}{
 		{"the user says no", hostile.Error(400, "access_denied", ""), func(err error) bool { return errors.Is(err, ErrAccessDenied) }},
-		{"the server's time is over", hostile.Error(400, "expired_token", ""), func(err error) bool {
+		{"T18 the server's time is over", hostile.Error(400, "expired_token", ""), func(err error) bool {
 			var r *ResponseError
 			return errors.Is(err, ErrExpiredToken) && errors.As(err, &r)
 		}},

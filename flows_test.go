@@ -145,7 +145,7 @@ func TestEncryptedDocuments(t *testing.T) {
 	}
 }
 
-// TestEncryptedNothingSigned: I51, who knows the public key can encrypt; only a signature says who did. Whatever lies inside, in each document.
+// TestEncryptedNothingSigned: who knows the public key can encrypt; only a signature says who did. Whatever lies inside, in each document.
 func TestEncryptedNothingSigned(t *testing.T) {
 	for document, script := range map[string]struct {
 		tune  func(*hostile.Provider)
@@ -162,17 +162,17 @@ func TestEncryptedNothingSigned(t *testing.T) {
 			inside func(jws string) string
 			check  string // empty: that of the document
 		}{
-			"bare claims": {func(string) string { return `{"sub":"alice-sub"}` }, ""},
-			"nothing":     {func(string) string { return "" }, ""},
-			"another JWE": {wrap, ""},
-			"two parts":   {hostile.DropPart, ""},
-			"an unsigned token": {func(jws string) string {
+			"I51 bare claims": {func(string) string { return `{"sub":"alice-sub"}` }, ""},
+			"I51 nothing":     {func(string) string { return "" }, ""},
+			"I51 another JWE": {wrap, ""},
+			"I51 two parts":   {hostile.DropPart, ""},
+			"I51 an unsigned token": {func(jws string) string {
 				part := strings.Split(jws, ".")
 				return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + part[1] + "."
 			}, "alg"},
-			"a signature that was cut off": {hostile.DropSignature, "signature"},
+			"I51 a signature that was cut off": {hostile.DropSignature, "signature"},
 		} {
-			t.Run(document+"/"+name, func(t *testing.T) {
+			t.Run(name+"/"+document, func(t *testing.T) {
 				p := hostile.New(t)
 				script.tune(p)
 				inside := row.inside
@@ -351,19 +351,19 @@ func TestDPoPDowngrade(t *testing.T) {
 	}
 }
 
-// TestNonceRetries: P14, one retry and no more, with an assertion and a proof of its own, and the code is not burnt.
+// TestNonceRetries: one retry and no more, with an assertion and a proof of its own, and the code is not burnt.
 func TestNonceRetries(t *testing.T) {
 	for name, row := range map[string]struct {
 		dpop     hostile.DPoP
 		requests int
 		code     Code
 	}{
-		"body":                        {hostile.DPoP{Nonce: true}, 2, ""},
-		"challenge":                   {hostile.DPoP{Nonce: true, InHeader: true}, 2, ""},
-		"a server that never stops":   {hostile.DPoP{Endless: true}, 2, ErrUseDPoPNonce},
-		"no nonce to go on with":      {hostile.DPoP{Forgetful: true}, 1, ErrUseDPoPNonce},
-		"no nonce, and in a header":   {hostile.DPoP{Forgetful: true, InHeader: true}, 1, ErrUseDPoPNonce},
-		"a server that wants nothing": {hostile.DPoP{}, 1, ""},
+		"body":                          {hostile.DPoP{Nonce: true}, 2, ""},
+		"challenge":                     {hostile.DPoP{Nonce: true, InHeader: true}, 2, ""},
+		"P14 a server that never stops": {hostile.DPoP{Endless: true}, 2, ErrUseDPoPNonce},
+		"no nonce to go on with":        {hostile.DPoP{Forgetful: true}, 1, ErrUseDPoPNonce},
+		"no nonce, and in a header":     {hostile.DPoP{Forgetful: true, InHeader: true}, 1, ErrUseDPoPNonce},
+		"a server that wants nothing":   {hostile.DPoP{}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := hostile.New(t)

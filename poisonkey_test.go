@@ -13,7 +13,7 @@ import (
 
 func bothAlgs(cfg *Config) { cfg.IDTokenSigningAlgs = []string{"ES256", "RS256", "HS256"} }
 
-// TestPoisonKeys: J01 to J10, J26. An entry that nobody can use stands in front of the good key, under its id and under another.
+// TestPoisonKeys: an entry that nobody can use stands in front of the good key, under its id and under another.
 func TestPoisonKeys(t *testing.T) {
 	p := hostile.Pipe(t)
 	good := longLived(p, p.SigningKey()).String()

@@ -14,7 +14,7 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
-// TestNothingPrintsASecret: it prints whatever a program holds in every way it might.
+// TestNothingPrintsASecret prints whatever a program holds in every way it might.
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Run("S11 every verb and encoder", func(t *testing.T) {
 		p := hostile.New(t)

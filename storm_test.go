@@ -128,10 +128,10 @@ func TestBadSignatureFlood(t *testing.T) {
 	})
 }
 
-// TestKeyServerDown: J17, J20. Whatever comes instead of keys, the old ones serve until the hard age, and no longer.
+// TestKeyServerDown: J20, whatever comes instead of keys, the old ones serve until the hard age, and no longer.
 func TestKeyServerDown(t *testing.T) {
 	for _, fault := range hostile.Faults() {
-		t.Run(fault.Name, func(t *testing.T) {
+		t.Run("J17 the keys' server: "+fault.Name, func(t *testing.T) {
 			storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 				var fetches atomic.Int64 // not requests: net/http sends a GET again for each kept connection that turns out to be dead
 				c.cfg.Trace = func(_ context.Context, e Event) {
@@ -212,15 +212,15 @@ func TestFirstCallerGivesUp(t *testing.T) {
 	})
 }
 
-// TestWithdrawnKey: J19. A key that is published no more is refused after the soft age, whatever lifetime the set was given.
+// TestWithdrawnKey: a key that is published no more is refused after the soft age, whatever lifetime the set was given.
 func TestWithdrawnKey(t *testing.T) {
 	for _, l := range []struct {
 		name, cacheControl string
 		refusedAfter       time.Duration
 	}{
-		{"nothing said", "", time.Hour},
-		{"a minute", "max-age=60", time.Minute},
-		{"a year", "max-age=31536000, immutable", jwks.HardAge / 2},
+		{"J19 nothing said", "", time.Hour},
+		{"J19 a minute", "max-age=60", time.Minute},
+		{"J19 a year", "max-age=31536000, immutable", jwks.HardAge / 2},
 	} {
 		t.Run(l.name, func(t *testing.T) {
 			storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
@@ -329,10 +329,10 @@ func TestMovedKeySet(t *testing.T) {
 	})
 }
 
-// TestManyAtOnce: S12, one client serves many users at once, each through login, UserInfo, a protected resource, refresh, introspection, revocation
+// TestManyAtOnce: one client serves many users at once, each through login, UserInfo, a protected resource, refresh, introspection, revocation
 // and logout; nobody gets what is another's.
 func TestManyAtOnce(t *testing.T) {
-	for name, bound := range map[string]DPoP{"a key per grant": DPoPPerGrant(), "one key": DPoPKey(newKey(t)), "no key": {}} {
+	for name, bound := range map[string]DPoP{"S12 a key per grant": DPoPPerGrant(), "S12 one key": DPoPKey(newKey(t)), "S12 no key": {}} {
 		t.Run(name, func(t *testing.T) {
 			p := hostile.New(t)
 			c := newTestClient(t, p, push, func(cfg *Config) {

@@ -227,7 +227,7 @@ func TestUserInfoNonce(t *testing.T) {
 	}
 }
 
-// TestNonceOfAnyAnswer: a nonce that comes with any answer, a refusal or not, is in the next proof for that role, and in no other; P14, P16.
+// TestNonceOfAnyAnswer: a nonce that comes with any answer, a refusal or not, is in the next proof for that role, and in no other.
 func TestNonceOfAnyAnswer(t *testing.T) {
 	for name, row := range map[string]struct {
 		status   int
@@ -235,12 +235,12 @@ func TestNonceOfAnyAnswer(t *testing.T) {
 		requests int
 		next     string
 	}{
-		"a success":                        {200, []string{"rs-one"}, 1, "rs-one"},
-		"a refusal that wants no nonce":    {403, []string{"rs-one"}, 1, "rs-one"},
-		"a 401 without a challenge":        {401, []string{"rs-one"}, 1, "rs-one"},
-		"two nonces":                       {200, []string{"rs-one", "rs-two"}, 1, ""},
-		"a nonce with a quote":             {200, []string{`rs"one`}, 1, ""},
-		"a nonce of a megabyte, nearly so": {200, []string{strings.Repeat("n", 100<<10)}, 1, ""},
+		"a success":                            {200, []string{"rs-one"}, 1, "rs-one"},
+		"a refusal that wants no nonce":        {403, []string{"rs-one"}, 1, "rs-one"},
+		"a 401 without a challenge":            {401, []string{"rs-one"}, 1, "rs-one"},
+		"P16 two nonces":                       {200, []string{"rs-one", "rs-two"}, 1, ""},
+		"P16 a nonce with a quote":             {200, []string{`rs"one`}, 1, ""},
+		"P16 a nonce of a megabyte, nearly so": {200, []string{strings.Repeat("n", 100<<10)}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := hostile.New(t)

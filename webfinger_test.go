@@ -168,7 +168,7 @@ func TestWebFingerLies(t *testing.T) {
 	}
 }
 
-// TestIdentifiersOfTheInside: Who types an address of our own network gets no request made there.
+// TestIdentifiersOfTheInside: who types an address of our own network gets no request made there.
 func TestIdentifiersOfTheInside(t *testing.T) {
 	t.Run("D20 every spelling", func(t *testing.T) {
 		p := hostile.New(t) // on a loopback address

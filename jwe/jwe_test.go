@@ -287,7 +287,7 @@ func nonCanonical(compact string) string {
 	return compact[:last] + string(alphabet[strings.IndexByte(alphabet, compact[last])^1])
 }
 
-// TestOneError: I53, past the header every failure is the same, so that nobody learns which step it was.
+// TestOneError: past the header every failure is the same, so that nobody learns which step it was.
 func TestOneError(t *testing.T) {
 	flip := func(compact string, part int) string {
 		p := parts(compact)
