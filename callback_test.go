@@ -90,7 +90,7 @@ var callbackLies = []callbackLie{
 		}
 		return []Transaction{tx}
 	}, check: "state"},
-	{name: "the transaction of a logout", pending: func(t *testing.T, c *Client, tx Transaction) []Transaction {
+	{name: "S03 the transaction of a logout", pending: func(t *testing.T, c *Client, tx Transaction) []Transaction {
 		login, _ := c.openTransaction(tx)
 		login.purpose = "logout"
 		sealed, err := c.sealTransaction(login)

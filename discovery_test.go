@@ -79,6 +79,13 @@ func TestMetadataIsNoDocument(t *testing.T) {
 		{"D08 5 MB", hostile.Oversize(5 << 20), "longer"},
 		{"D09 a gzip bomb", hostile.GzipBomb(64), "longer"},
 		{"D06 a redirect", hostile.Redirect("https://evil.example/"), "307"},
+		{"D07 a redirect within the server", hostile.Redirect("/t/.well-known/openid-configuration"), "307"},
+		{"D07 a redirect without TLS", hostile.Redirect("http://op.example/"), "307"},
+		{"D10 inflated by an unknown method", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "br")
+			hostile.JSON(`{}`)(w, r)
+		}, "br"},
+		{"D10 an announced length that does not come", hostile.Truncate(hostile.JSON(`{"issuer":"https://op.example"}`)), ""},
 		{"D13 trailing bytes", hostile.JSON(`{"issuer":"x"}{}`), ""},
 		{"D04 issuer twice", hostile.JSON(`{"issuer":"https://evil.example","issuer":"https://op.example"}`), "repeats"},
 		{"D23 depth", hostile.Deep(10_000), ""},

@@ -339,16 +339,18 @@ func TestKeptKey(t *testing.T) {
 
 // TestDPoPDowngrade: RFC 9449 §5.
 func TestDPoPDowngrade(t *testing.T) {
-	p := hostile.New(t)
-	p.TokenResponse = func(m map[string]any) { m["token_type"] = "Bearer" }
-	c := newTestClient(t, p, func(cfg *Config) { cfg.DPoP = DPoPPerGrant() })
-	if _, err := logIn(t, c, p); refusedBy(err) != "token_type" {
-		t.Error(err)
-	}
-	p.TokenResponse = func(m map[string]any) { m["token_type"] = "dPoP" }
-	if _, err := logIn(t, c, p); err != nil {
-		t.Error(err)
-	}
+	t.Run("P12 a bearer token where a bound one was asked for", func(t *testing.T) {
+		p := hostile.New(t)
+		p.TokenResponse = func(m map[string]any) { m["token_type"] = "Bearer" }
+		c := newTestClient(t, p, func(cfg *Config) { cfg.DPoP = DPoPPerGrant() })
+		if _, err := logIn(t, c, p); refusedBy(err) != "token_type" {
+			t.Error(err)
+		}
+		p.TokenResponse = func(m map[string]any) { m["token_type"] = "dPoP" }
+		if _, err := logIn(t, c, p); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestNonceRetries: one retry and no more, with an assertion and a proof of its own, and the code is not burnt.
@@ -361,8 +363,8 @@ func TestNonceRetries(t *testing.T) {
 		"body":                          {hostile.DPoP{Nonce: true}, 2, ""},
 		"challenge":                     {hostile.DPoP{Nonce: true, InHeader: true}, 2, ""},
 		"P14 a server that never stops": {hostile.DPoP{Endless: true}, 2, ErrUseDPoPNonce},
-		"no nonce to go on with":        {hostile.DPoP{Forgetful: true}, 1, ErrUseDPoPNonce},
-		"no nonce, and in a header":     {hostile.DPoP{Forgetful: true, InHeader: true}, 1, ErrUseDPoPNonce},
+		"P15 no nonce to go on with":    {hostile.DPoP{Forgetful: true}, 1, ErrUseDPoPNonce},
+		"P15 no nonce, and in a header": {hostile.DPoP{Forgetful: true, InHeader: true}, 1, ErrUseDPoPNonce},
 		"a server that wants nothing":   {hostile.DPoP{}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

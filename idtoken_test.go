@@ -157,7 +157,7 @@ var idTokenLies = []idTokenLie{
 	{name: "I35 a request object", lie: header("typ", `"oauth-authz-req+jwt"`), check: "typ"},
 	{name: "J25 a long kid", lie: header("kid", `"`+strings.Repeat("k", 257)+`"`), check: "header"},
 	{name: "a kid that nobody published", lie: header("kid", `"other"`), check: "key"},
-	{name: "J05 no usable key at all", check: "key", script: func(_ *testing.T, p *hostile.Provider) {
+	{name: "J01 no usable key at all", check: "key", script: func(_ *testing.T, p *hostile.Provider) {
 		p.JWKS = func(set map[string]any) { set["keys"] = []any{map[string]any{"kty": "unknown"}} }
 	}},
 	{name: "a flipped bit", lie: compact(hostile.BreakSignature), check: "signature"},
@@ -361,7 +361,7 @@ func TestIDTokenTruths(t *testing.T) {
 		{name: "I18 exp just inside the tolerance", lie: claim("exp", at(-20*time.Second))},
 		{name: "I11 an extra ALG", lie: header("ALG", `"none"`)},
 		{name: "I10 an extra SUB", lie: claim("SUB", `"mallory"`)},
-		{name: "no kid", lie: func(tok *hostile.Token) { delete(tok.Header, "kid") }},
+		{name: "J14 no kid", lie: func(tok *hostile.Token) { delete(tok.Header, "kid") }},
 		{name: "no typ", lie: func(tok *hostile.Token) { delete(tok.Header, "typ") }},
 		{name: "typ jwt", lie: header("typ", `"jwt"`)},
 		{name: "typ application/jwt", lie: header("typ", `"application/jwt"`)},

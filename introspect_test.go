@@ -71,7 +71,7 @@ var introspectionLies = []struct {
 	{"N01 active a word", responseMember("active", `"true"`), "active"},
 	{"active null", responseMember("active", "null"), "active"},
 	{"N01 active 1", responseMember("active", "1"), "active"},
-	{"iss another", responseMember("iss", `"https://evil.example"`), "iss"},
+	{"N04 iss another", responseMember("iss", `"https://evil.example"`), "iss"},
 	{"iss a number", responseMember("iss", "1"), "iss"},
 	{"N03 exp in the past", responseMember("exp", "1000000000"), "exp"},
 	{"exp a word", responseMember("exp", `"tomorrow"`), "exp"},

@@ -235,8 +235,8 @@ func TestNonceOfAnyAnswer(t *testing.T) {
 		requests int
 		next     string
 	}{
-		"a success":                            {200, []string{"rs-one"}, 1, "rs-one"},
-		"a refusal that wants no nonce":        {403, []string{"rs-one"}, 1, "rs-one"},
+		"P09 a success":                        {200, []string{"rs-one"}, 1, "rs-one"},
+		"P09 a refusal that wants no nonce":    {403, []string{"rs-one"}, 1, "rs-one"},
 		"a 401 without a challenge":            {401, []string{"rs-one"}, 1, "rs-one"},
 		"P16 two nonces":                       {200, []string{"rs-one", "rs-two"}, 1, ""},
 		"P16 a nonce with a quote":             {200, []string{`rs"one`}, 1, ""},

@@ -96,7 +96,7 @@ type signedLie struct {
 
 var signedUserInfoLies = []signedLie{
 	{"two parts", compact(hostile.DropPart), "compact"},
-	{"R08 an encrypted one, and nothing to decrypt with", compact(wrap), "encryption"},
+	{"an encrypted one, and nothing to decrypt with", compact(wrap), "encryption"},
 	{"I40 a header that is an array", func(tok *hostile.Token) { tok.RawHeader = []byte("[]") }, "header"},
 	{"I01 none", func(tok *hostile.Token) { tok.Header["alg"] = "none"; tok.Compact = hostile.DropSignature }, "alg"},
 	{"I36 an extension that must be understood", header("crit", `["x"]`), "crit"},

@@ -93,7 +93,7 @@ func PoisonKeys(kid string) map[string]any {
 		"J10 alg of another":   ec("alg", "RS256"),
 		"J05 RSA 1024 bit":     rsaKey(modulus[:128], []byte{1, 0, 1}),
 		"J05 RSA 16384 bit":    rsaKey(bytes.Repeat(modulus, 8), []byte{1, 0, 1}),
-		"J06 RSA even modulus": rsaKey(append(modulus[:255:255], 2), []byte{1, 0, 1}),
+		"J07 RSA even modulus": rsaKey(append(modulus[:255:255], 2), []byte{1, 0, 1}),
 		"J06 RSA e 1":          rsaKey(modulus, []byte{1}),
 		"J06 RSA e even":       rsaKey(modulus, []byte{1, 0, 0}),
 		"J06 RSA e 2^64+1":     rsaKey(modulus, []byte{1, 0, 0, 0, 0, 0, 0, 0, 1}),
