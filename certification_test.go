@@ -20,10 +20,24 @@ type module struct {
 	script func(t *testing.T, p *hostile.Provider)
 	tune   func(*Config)
 	ask    func(*AuthorizationRequest)
-	end    func(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error // what follows a good login
-	check  string                                                                   // refuses the login or what follows; empty: all is well
-	calls  string                                                                   // that the provider sees, in order
+	end    func(s *session, tokens *Tokens) error // what follows a good login
+	check  string                                 // refuses the login or what follows; empty: all is well
+	code   Code                                   // what the provider says instead of a login; empty: there is one
+	calls  string                                 // that the provider sees, in order
+
+	vary func(*variant) // what the module fixes, whatever the variant
+	find string         // the identifier that somebody types; %s is the provider's host
 }
+
+// A session is a module that runs: the provider, the client, and how it logs users in.
+type session struct {
+	t   *testing.T
+	p   *hostile.Provider
+	c   *Client
+	ask AuthorizationRequest
+}
+
+func (s *session) logIn() (*Tokens, error) { return play(s.t, s.c, s.p, s.ask) }
 
 const (
 	toLogin    = "discovery authorization token jwks"
@@ -50,23 +64,38 @@ func noKeyID(tok *hostile.Token) { delete(tok.Header, "kid") }
 
 var modules = []module{
 	{name: "oidcc-client-test", end: askUserInfo, calls: toUserInfo},
-	{name: "oidcc-client-test-client-secret-basic", calls: toLogin, end: func(t *testing.T, p *hostile.Provider, _ *Client, _ *Tokens) error {
-		if r := p.Requests("token")[0]; r.Auth != "client_secret_basic" || r.Form.Has("client_id") {
-			t.Errorf("authenticated with %s", r.Auth)
+	{name: "oidcc-client-test-client-secret-basic", calls: toLogin, end: func(s *session, _ *Tokens) error {
+		if r := s.p.Requests("token")[0]; r.Auth != "client_secret_basic" || r.Form.Has("client_id") {
+			s.t.Errorf("authenticated with %s", r.Auth)
 		}
 		return nil
 	}},
-	{name: "oidcc-client-test-nonce-unless-code-flow", calls: toLogin, end: func(t *testing.T, p *hostile.Provider, _ *Client, _ *Tokens) error {
-		q := p.Requests("authorization")[0].Query
+	{name: "oidcc-client-test-nonce-unless-code-flow", calls: toLogin, end: func(s *session, _ *Tokens) error {
+		q := asked(s.t, s.p)
 		for _, name := range []string{"nonce", "state"} { // more characters are a warning of the suite's
 			if v := q.Get(name); len(v) != 43 || url.QueryEscape(v) != v {
-				t.Errorf("%s of %d characters", name, len(v))
+				s.t.Errorf("%s of %d characters", name, len(v))
 			}
 		}
 		return nil
 	}},
 	{name: "oidcc-client-test-scope-userinfo-claims", ask: func(r *AuthorizationRequest) { r.Scope = []string{"openid", "profile", "email"} },
-		end: askUserInfo, calls: toUserInfo},
+		script: func(_ *testing.T, p *hostile.Provider) {
+			p.FrontIDToken = func(tok *hostile.Token) {
+				tok.Claims["name"], tok.Claims["email"] = "Alice Example", "alice@op.example"
+			}
+		},
+		end: func(s *session, tokens *Tokens) error {
+			if !tokens.AccessToken.IsEmpty() {
+				return askUserInfo(s, tokens)
+			}
+			// Nowhere else can the claims be then: OpenID Connect Core section 5.4.
+			claims, err := Claims[map[string]any](tokens.IDToken)
+			if claims["name"] == nil || claims["email"] == nil {
+				s.t.Errorf("claims are lost: %v", claims)
+			}
+			return err
+		}, calls: toUserInfo},
 
 	{name: "oidcc-client-test-idtoken-sig-rs256", script: signedWith("RS256", nil), calls: toLogin},
 	{name: "oidcc-client-test-idtoken-sig-none", check: "alg", calls: "discovery authorization token", script: signedWith("RS256", func(tok *hostile.Token) {
@@ -117,9 +146,9 @@ var modules = []module{
 		refer(p, map[string][]string{"src1": {"credit_score"}}, map[string]any{"src1": hostile.Distributed(p.URL("claims"), hostile.ClaimsToken)})
 	}, end: resolveClaims},
 
-	{name: "oidcc-client-test-discovery-openid-config", calls: "discovery authorization token jwks", end: func(t *testing.T, p *hostile.Provider, _ *Client, _ *Tokens) error {
-		if at := p.Requests("discovery")[0].Path; at != "/t/.well-known/openid-configuration" {
-			t.Errorf("asked at %s: a slash is doubled or lost", at)
+	{name: "oidcc-client-test-discovery-openid-config", calls: "discovery authorization token jwks", end: func(s *session, _ *Tokens) error {
+		if at := s.p.Requests("discovery")[0].Path; at != "/t/.well-known/openid-configuration" {
+			s.t.Errorf("asked at %s: a slash is doubled or lost", at)
 		}
 		return nil
 	}},
@@ -142,62 +171,66 @@ var modules = []module{
 			}
 		}},
 	{name: "oidcc-client-test-signing-key-rotation", calls: toLogin + " authorization token jwks",
-		end: func(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error {
-			p.Rotate("second")
-			return again(t, p, c, tokens)
+		end: func(s *session, tokens *Tokens) error {
+			s.p.Rotate("second")
+			return again(s, tokens)
 		}},
 
-	{name: "oidcc-client-test-refresh-token", calls: toRefresh + " token userinfo", end: func(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error {
+	{name: "oidcc-client-test-refresh-token", calls: toRefresh + " token userinfo", end: func(s *session, tokens *Tokens) error {
 		for range 2 { // each answer rotates the refresh token
 			var err error
-			if tokens, err = c.Refresh(t.Context(), tokens); err != nil {
+			if tokens, err = s.c.Refresh(s.t.Context(), tokens); err != nil {
 				return err
 			}
 		}
-		return askUserInfo(t, p, c, tokens)
+		return askUserInfo(s, tokens)
 	}},
 	{name: "oidcc-client-test-refresh-token-invalid-issuer", end: refreshed(changed("iss")), check: "iss", calls: toRefresh},
 	{name: "oidcc-client-test-refresh-token-invalid-sub", end: refreshed(changed("sub")), check: "same sub", calls: toRefresh},
 }
 
-func askUserInfo(t *testing.T, _ *hostile.Provider, c *Client, tokens *Tokens) error {
-	info, err := c.UserInfo(t.Context(), tokens)
+// askUserInfo is where most modules end. An implicit login without an access token has ended before.
+func askUserInfo(s *session, tokens *Tokens) error {
+	if tokens.AccessToken.IsEmpty() {
+		return nil
+	}
+	info, err := s.c.UserInfo(s.t.Context(), tokens)
 	if err != nil {
 		return err
 	}
 	claims, err := Claims[map[string]any](info)
 	if claims["name"] == nil || claims["email"] == nil {
-		t.Errorf("claims are lost: %v", claims)
+		s.t.Errorf("claims are lost: %v", claims)
 	}
 	return err
 }
 
 // resolveClaims believes the suite about its own claims, wherever they are; the login has ended well in any case.
-func resolveClaims(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error {
-	info, err := c.UserInfo(t.Context(), tokens)
+func resolveClaims(s *session, tokens *Tokens) error {
+	info, err := s.c.UserInfo(s.t.Context(), tokens)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	results, err := c.ResolveClaims(t.Context(), info, ClaimSource{Client: c, Origins: []string{strings.TrimSuffix(p.URL(""), "/t/")}})
+	results, err := s.c.ResolveClaims(s.t.Context(), info, ClaimSource{Client: s.c, Origins: []string{strings.TrimSuffix(s.p.URL(""), "/t/")}})
 	if err != nil || len(results) != 1 {
-		t.Fatalf("got %v, %v", results, err)
+		s.t.Fatalf("got %v, %v", results, err)
 	}
 	if results[0].Err == nil && string(results[0].Claims.Payload()) != `{"credit_score":650}` {
-		t.Errorf("got %s", results[0].Claims.Payload())
+		s.t.Errorf("got %s", results[0].Claims.Payload())
 	}
 	return results[0].Err
 }
 
 // again is the suite's second full login of one module: the same client.
-func again(t *testing.T, p *hostile.Provider, c *Client, _ *Tokens) error {
-	_, err := logIn(t, c, p)
+func again(s *session, _ *Tokens) error {
+	_, err := s.logIn()
 	return err
 }
 
-func refreshed(lie func(*testing.T, *hostile.Provider)) func(*testing.T, *hostile.Provider, *Client, *Tokens) error {
-	return func(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error {
-		lie(t, p)
-		_, err := c.Refresh(t.Context(), tokens)
+func refreshed(lie func(*testing.T, *hostile.Provider)) func(*session, *Tokens) error {
+	return func(s *session, tokens *Tokens) error {
+		lie(s.t, s.p)
+		_, err := s.c.Refresh(s.t.Context(), tokens)
 		return err
 	}
 }
@@ -221,30 +254,10 @@ func conformanceSuite(t *testing.T) *hostile.Provider {
 	return p
 }
 
-func (m module) run(t *testing.T) (*hostile.Provider, error) {
-	p := conformanceSuite(t)
-	if m.script != nil {
-		m.script(t, p)
-	}
-	tune, ask := m.tune, m.ask
-	if tune == nil {
-		tune = func(*Config) {}
-	}
-	if ask == nil {
-		ask = func(*AuthorizationRequest) {}
-	}
-	c := newTestClient(t, p, tune)
-	tokens, err := logIn(t, c, p, ask)
-	if err == nil && m.end != nil {
-		err = m.end(t, p, c, tokens)
-	}
-	return p, err
-}
-
 func TestCertification(t *testing.T) {
 	for _, m := range modules {
 		t.Run(m.name, func(t *testing.T) {
-			p, err := m.run(t)
+			p, err := m.run(t, variant{"client_secret_basic", "code", "", "static_client", "plain_http_request", ""})
 			if got := refusedBy(err); got != m.check || m.check == "" && err != nil {
 				t.Errorf("refused by %q (%v), want %q", got, err, m.check)
 			}
