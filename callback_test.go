@@ -334,6 +334,24 @@ func TestTransactionIsWhole(t *testing.T) {
 	})
 }
 
+// TestTransactionFitsACookie: with all that may be in it, name and attributes beside it (RFC 6265 section 6.1).
+func TestTransactionFitsACookie(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p, func(cfg *Config) { cfg.DPoP = DPoPPerGrant() })
+	ask := AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "form_post", AppState: strings.Repeat("a", maxAppState)}
+	t.Run("S10 the largest", func(t *testing.T) {
+		if _, tx, err := c.Authorize(t.Context(), ask); err != nil || len(tx) > 3500 {
+			t.Errorf("%d characters, %v", len(tx), err)
+		}
+	})
+	t.Run("S10 larger", func(t *testing.T) {
+		ask.AppState += "a"
+		if _, tx, err := c.Authorize(t.Context(), ask); tx != "" || err == nil || !strings.Contains(err.Error(), "AuthorizationRequest.AppState") {
+			t.Errorf("%d characters, %v", len(tx), err)
+		}
+	})
+}
+
 // TestLoginsAreOverOnce: in all processes that share a store, and where it cannot say, nowhere.
 func TestLoginsAreOverOnce(t *testing.T) {
 	p := hostile.New(t)
