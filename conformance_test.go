@@ -50,7 +50,7 @@ func (c conformance) result() string {
 	return "completes"
 }
 
-func conformancePlans() []plan { return slices.Concat(connectPlans()) }
+func conformancePlans() []plan { return slices.Concat(connectPlans(), logoutPlans()) }
 
 // TestConformance runs every module of every plan in every variant that it applies to.
 func TestConformance(t *testing.T) {

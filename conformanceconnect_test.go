@@ -88,17 +88,54 @@ func certified(v variant) []string {
 	return list
 }
 
-var certifiedCounts = map[string]int{"code": 14, "id_token": 12, "id_token token": 15, "code token": 14, "code id_token": 16, "code id_token token": 18}
+// comprehensive are the modules of the plan that has all of them.
+func comprehensive(v variant) []string {
+	list := append(certified(v), "discovery-openid-config", "discovery-jwks-uri-keys", "discovery-issuer-mismatch", "signing-key-rotation-just-before-signing",
+		"signing-key-rotation", "discovery-webfinger-acct", "discovery-webfinger-url", "missing-aud", "invalid-sig-hs256", "invalid-sig-es256")
+	if v.accessToken() {
+		list = append(list, "userinfo-bearer-header", "userinfo-bearer-body", "userinfo-signed", "aggregated-claims", "distributed-claims")
+	}
+	if v.responseMode == "form_post" {
+		list = append(list, "form-post-error")
+	}
+	if v.mtls() && v.has("code") {
+		list = append(list, "mtls-endpoint-aliases")
+	}
+	if v.registration == "dynamic_client" {
+		list = append(list, "dynamic-registration")
+		if v.request == "request_uri" {
+			list = append(list, "request-uri-signed-rs256", "request-uri-signed-none")
+		}
+	}
+	return list
+}
 
-// connectPlan is a plan of modules of OpenID Connect. The numbers of modules are by response type.
-func connectPlan(name string, types, modes []string, ways func(turn int) []variant, list func(variant) []string, counts map[string]int) plan {
+// comprehensiveCount: the suite runs 22 to 35 for static clients, by response type and mode.
+func comprehensiveCount(v variant) int {
+	n := map[string]int{"code": 29, "id_token": 22, "id_token token": 30, "code token": 29, "code id_token": 31, "code id_token token": 33}[v.responseType]
+	for _, more := range []bool{v.responseMode == "form_post", v.mtls() && v.has("code"), v.registration == "dynamic_client"} {
+		if more {
+			n++
+		}
+	}
+	if v.registration == "dynamic_client" && v.request == "request_uri" {
+		n += 2
+	}
+	return n
+}
+
+// connectPlan is a plan of modules of OpenID Connect. A mode that is "default or form_post" is each in turn.
+func connectPlan(name string, types, modes []string, ways func(turn int) []variant, list func(variant) []string, count func(variant) int) plan {
 	p := plan{name: name, axes: variantAxes}
 	turn := 0
 	for _, rt := range types {
 		for _, mode := range modes {
-			for _, v := range ways(turn) {
+			for i, v := range ways(turn) {
 				v.responseType, v.responseMode = rt, mode
-				ch := choice{values: v.values(), kind: rt, count: counts[rt]}
+				if mode == "default or form_post" {
+					v.responseMode = bothModes[(i+turn)%2]
+				}
+				ch := choice{values: v.values(), kind: rt, count: count(v)}
 				for _, short := range list(v) {
 					ch.cases = append(ch.cases, connectModule(short).under(v))
 				}
@@ -110,26 +147,118 @@ func connectPlan(name string, types, modes []string, ways func(turn int) []varia
 	return p
 }
 
+// dynamically are everyAuth's choices for clients that register and host their request objects.
+func dynamically(turn int) []variant {
+	list := everyAuth(turn)
+	for i := range list {
+		list[i].registration, list[i].request = "dynamic_client", "request_uri"
+	}
+	return list
+}
+
 func connectPlans() []plan {
 	six := func(int) []variant { return sixWays }
+	certifiedCount := func(v variant) int {
+		return map[string]int{"code": 14, "id_token": 12, "id_token token": 15, "code token": 14, "code id_token": 16, "code id_token token": 18}[v.responseType]
+	}
+	of := func(count int, names ...string) (func(variant) []string, func(variant) int) {
+		return func(variant) []string { return names }, func(variant) int { return count }
+	}
 	var list []plan
 	for _, c := range []struct {
 		name  string
 		types []string
 	}{{"basic", []string{"code"}}, {"implicit", implicits}, {"hybrid", hybrids}} {
 		list = append(list,
-			connectPlan("oidcc-client-"+c.name+"-certification-test-plan", c.types, []string{""}, six, certified, certifiedCounts),
-			connectPlan("oidcc-client-formpost-"+c.name+"-certification-test-plan", c.types, []string{"form_post"}, six, certified, certifiedCounts))
+			connectPlan("oidcc-client-"+c.name+"-certification-test-plan", c.types, []string{""}, six, certified, certifiedCount),
+			connectPlan("oidcc-client-formpost-"+c.name+"-certification-test-plan", c.types, []string{"form_post"}, six, certified, certifiedCount))
 	}
-	return list
+	config := []string{"discovery-openid-config", "discovery-jwks-uri-keys", "discovery-issuer-mismatch", "idtoken-sig-none",
+		"signing-key-rotation-just-before-signing", "signing-key-rotation"}
+	six6, configCount := of(6, config...)
+	list = append(list, connectPlan("oidcc-client-config-certification-test-plan", []string{"code"}, bothModes, everyAuth, six6, configCount))
+	twelve, dynamicCount := of(12, slices.Concat(config, []string{"discovery-webfinger-acct", "discovery-webfinger-url", "dynamic-registration", "request-uri-signed-rs256",
+		"request-uri-signed-none", "userinfo-signed"})...)
+	list = append(list, connectPlan("oidcc-client-dynamic-certification-test-plan", []string{"code"}, bothModes, dynamically, twelve, dynamicCount))
+	list = append(list, connectPlan("oidcc-client-test-plan", allTypes, []string{"default or form_post"}, everyAuth, comprehensive, comprehensiveCount))
+	three, refreshCount := of(3, "refresh-token", "refresh-token-invalid-issuer", "refresh-token-invalid-sub")
+	list = append(list, connectPlan("oidcc-client-refreshtoken-test-plan", slices.Concat([]string{"code"}, hybrids), bothModes, everyAuth, three, refreshCount))
+	one, thirdPartyCount := of(1, "3rd-party-init-login")
+	return append(list, connectPlan("oidcc-client-test-3rd-party-init-login-test-plan", allTypes, bothModes, everyAuth, one, thirdPartyCount))
 }
 
-// frontModules are modules that a code by itself cannot have.
-var frontModules = []module{
+// moreModules are those that a code login without more cannot have.
+var moreModules = []module{
 	{name: "oidcc-client-test-invalid-chash", script: inFront(claim("c_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "c_hash", calls: toLogin},
 	{name: "oidcc-client-test-missing-chash", script: inFront(claim("c_hash", "")), check: "c_hash present", calls: toLogin},
 	{name: "oidcc-client-test-invalid-athash", script: inFront(claim("at_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "at_hash", calls: toLogin},
 	{name: "oidcc-client-test-missing-athash", script: inFront(claim("at_hash", "")), check: "at_hash present", calls: toLogin},
+
+	{name: "oidcc-client-test-discovery-webfinger-acct", find: "acct:alice@%s", calls: "webfinger " + toLogin},
+	{name: "oidcc-client-test-discovery-webfinger-url", find: "https://%s/alice", calls: "webfinger " + toLogin},
+	{name: "oidcc-client-test-dynamic-registration", calls: toLogin},
+	{name: "oidcc-client-test-request-uri-signed-rs256", vary: hosting("RS256"), end: signedRequest("RS256"), calls: toLogin},
+	{name: "oidcc-client-test-request-uri-signed-none", vary: hosting("none"), end: signedRequest("none"), calls: toLogin},
+	{name: "oidcc-client-test-mtls-endpoint-aliases", end: askUserInfo, calls: toUserInfo},
+
+	{name: "oidcc-client-test-userinfo-bearer-header", calls: toUserInfo, end: func(s *session, tokens *Tokens) error {
+		err := askUserInfo(s, tokens)
+		if r := s.p.Requests("userinfo")[0]; r.Method != "GET" || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
+			s.t.Errorf("a %s", r.Method)
+		}
+		return err
+	}},
+	{name: "oidcc-client-test-userinfo-bearer-body", calls: toUserInfo, tune: func(cfg *Config) { cfg.UserInfoInBody = true }, end: func(s *session, tokens *Tokens) error {
+		err := askUserInfo(s, tokens)
+		if r := s.p.Requests("userinfo")[0]; r.Method != "POST" || !r.Form.Has("access_token") || r.Header.Get("Authorization") != "" {
+			s.t.Errorf("a %s", r.Method)
+		}
+		return err
+	}},
+	{name: "oidcc-client-test-userinfo-signed", calls: toUserInfo, tune: func(cfg *Config) { cfg.UserInfoSigningAlgs = []string{"RS256"} },
+		register: func(m *ClientMetadata) { m.UserInfoSignedResponseAlg = "RS256" },
+		script:   func(_ *testing.T, p *hostile.Provider) { p.Alg, p.UserInfoJWT = "RS256", func(*hostile.Token) {} },
+		end: func(s *session, tokens *Tokens) error {
+			err := askUserInfo(s, tokens)
+			for _, name := range []string{"iss", "aud", "sub"} {
+				s.p.UserInfoJWT = func(tok *hostile.Token) { tok.Claims[name] = tok.Claims[name].(string) + "1" }
+				if err := askUserInfo(s, tokens); refusedBy(err) != name {
+					s.t.Errorf("another %s: %v", name, err)
+				}
+			}
+			s.p.UserInfoJWT = nil // what nobody signed
+			if askUserInfo(s, tokens) == nil {
+				s.t.Error("unsigned UserInfo was accepted")
+			}
+			return err
+		}},
+	{name: "oidcc-client-test-form-post-error", code: ErrLoginRequired, calls: "discovery authorization",
+		ask: func(r *AuthorizationRequest) { maxAge(0)(r); r.Extra = url.Values{"prompt": {"none"}} },
+		script: func(t *testing.T, p *hostile.Provider) {
+			p.Callback = func(q url.Values) {
+				if sent := asked(t, p); sent.Get("max_age") != "0" || sent.Get("prompt") != "none" || sent.Get("response_mode") != "form_post" {
+					t.Errorf("asked for %v", sent)
+				}
+				state := q.Get("state")
+				clear(q)
+				q.Set("state", state)
+				q.Set("iss", p.Issuer)
+				q.Set("error", "login_required")
+			}
+		}},
+}
+
+func hosting(alg string) func(*variant) {
+	return func(v *variant) { v.request, v.objectAlg = "request_uri", alg }
+}
+
+func signedRequest(alg string) func(*session, *Tokens) error {
+	return func(s *session, _ *Tokens) error {
+		if header, _ := decoded(s.t, string(s.p.Requests("request object")[0].Body)); string(header["alg"]) != `"`+alg+`"` {
+			s.t.Errorf("header %s", header)
+		}
+		return nil
+	}
 }
 
 func inFront(lie func(*hostile.Token)) func(*testing.T, *hostile.Provider) {
@@ -139,7 +268,7 @@ func inFront(lie func(*hostile.Token)) func(*testing.T, *hostile.Provider) {
 // connectModule finds a module by the end of its name.
 func connectModule(short string) module {
 	name := strings.TrimSuffix("oidcc-client-test-"+short, "-")
-	for _, m := range slices.Concat(modules, frontModules) {
+	for _, m := range slices.Concat(modules, moreModules, logoutModules, []module{thirdPartyModule}) {
 		if m.name == name {
 			return m
 		}
@@ -250,7 +379,11 @@ func (m module) run(t *testing.T, v variant) (*hostile.Provider, error) {
 	if err != nil {
 		return p, err
 	}
-	tokens, err := s.logIn()
+	begin := m.begin
+	if begin == nil {
+		begin = (*session).logIn
+	}
+	tokens, err := begin(s)
 	if err == nil && m.end != nil {
 		err = m.end(s, tokens)
 	}
@@ -275,7 +408,7 @@ func (v variant) session(t *testing.T, p *hostile.Provider, m module) (*session,
 	var made *Registration
 	if v.registration == "dynamic_client" {
 		var err error
-		if made, err = Register(t.Context(), cfg, v.metadata(p, key)); err != nil {
+		if made, err = Register(t.Context(), cfg, v.metadata(p, key, m)); err != nil {
 			return nil, err
 		}
 	}
@@ -319,13 +452,14 @@ func (v variant) clientAuth(secret Secret) ClientAuth {
 }
 
 // metadata is what the client says of itself when it registers.
-func (v variant) metadata(p *hostile.Provider, key *hostile.Key) ClientMetadata {
+func (v variant) metadata(p *hostile.Provider, key *hostile.Key, of module) ClientMetadata {
 	keys, err := json.Marshal(map[string]any{"keys": []any{key.PublicJWK()}})
 	if err != nil {
 		panic(err)
 	}
 	m := ClientMetadata{RedirectURIs: []string{p.RedirectURI}, ResponseTypes: []string{v.responseType}, ClientName: "Shop", Contacts: []string{"admin@app.example"},
-		TokenEndpointAuthMethod: v.auth, JWKS: keys}
+		TokenEndpointAuthMethod: v.auth, JWKS: keys, InitiateLoginURI: initiateURI, PostLogoutRedirectURIs: []string{"https://app.example/bye"},
+		FrontchannelLogoutURI: frontchannelURI, FrontchannelLogoutSessionRequired: true, BackchannelLogoutURI: backchannelURI, BackchannelLogoutSessionRequired: true}
 	if v.has("code") {
 		m.GrantTypes = []string{"authorization_code", "refresh_token"}
 	}
@@ -337,6 +471,9 @@ func (v variant) metadata(p *hostile.Provider, key *hostile.Key) ClientMetadata 
 	}
 	if v.request != "plain_http_request" {
 		m.RequestObjectSigningAlg = or(v.objectAlg, "ES256")
+	}
+	if of.register != nil {
+		of.register(&m)
 	}
 	return m
 }
