@@ -50,11 +50,13 @@ func (c conformance) result() string {
 	return "completes"
 }
 
-func conformancePlans() []plan { return slices.Concat(connectPlans(), logoutPlans()) }
+func conformancePlans(t *testing.T) []plan {
+	return slices.Concat(connectPlans(), logoutPlans(), fapiPlans(t))
+}
 
 // TestConformance runs every module of every plan in every variant that it applies to.
 func TestConformance(t *testing.T) {
-	for _, p := range conformancePlans() {
+	for _, p := range conformancePlans(t) {
 		t.Run(p.name, func(t *testing.T) {
 			for _, ch := range p.choices {
 				for _, c := range ch.cases {
@@ -87,7 +89,7 @@ func (c conformance) judge(t *testing.T) {
 // TestConformancePlans: no module of a plan is lost, and none is there twice.
 func TestConformancePlans(t *testing.T) {
 	plans := map[string]bool{}
-	for _, p := range conformancePlans() {
+	for _, p := range conformancePlans(t) {
 		if plans[p.name] {
 			t.Errorf("%s is there twice", p.name)
 		}
@@ -130,7 +132,7 @@ compared by ` + "`TestConformancePlans`" + `. This page is written by ` + "`go t
 
 // TestConformancePage: the page lists exactly what is run.
 func TestConformancePage(t *testing.T) {
-	want := conformanceHead + conformanceTables(conformancePlans())
+	want := conformanceHead + conformanceTables(conformancePlans(t))
 	if flag.Lookup("update").Value.String() == "true" {
 		if err := os.WriteFile(conformancePage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
