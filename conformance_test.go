@@ -51,7 +51,7 @@ func (c conformance) result() string {
 }
 
 func conformancePlans(t *testing.T) []plan {
-	return slices.Concat(connectPlans(), logoutPlans(), fapiPlans(t))
+	return slices.Concat(connectPlans(), logoutPlans(), fapiPlans(t), []plan{cibaPlan(t)}, openPlans())
 }
 
 // TestConformance runs every module of every plan in every variant that it applies to.
@@ -86,7 +86,7 @@ func (c conformance) judge(t *testing.T) {
 	}
 }
 
-// TestConformancePlans: no module of a plan is lost, and none is there twice.
+// TestConformancePlans: no plan and no module is lost, and none is there twice.
 func TestConformancePlans(t *testing.T) {
 	plans := map[string]bool{}
 	for _, p := range conformancePlans(t) {
@@ -112,6 +112,9 @@ func TestConformancePlans(t *testing.T) {
 				t.Errorf("%s, %s: %d modules, expected %d", p.name, variant, len(modules), ch.count)
 			}
 		}
+	}
+	if len(plans) != 33 {
+		t.Errorf("%d plans, expected 33", len(plans))
 	}
 }
 

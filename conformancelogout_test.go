@@ -170,7 +170,7 @@ func logoutPlans() (list []plan) {
 				func(variant) []string { return l.modules }, func(variant) int { return l.count }))
 		}
 	}
-	return append(list, connectPlan("oidcc-client-logout-test-plan", allTypes, bothModes, everyAuth, func(variant) (names []string) {
+	return append(list, connectPlan("oidcc-client-logout-test-plan", allTypes, []string{"default or form_post"}, everyAuth, func(variant) (names []string) {
 		for _, m := range logoutModules {
 			names = append(names, m.name[len("oidcc-client-test-"):])
 		}
