@@ -3,6 +3,7 @@ package openid
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -49,7 +50,7 @@ func cibaModules(t *testing.T) []cibaModule {
 }
 
 func (m cibaModule) under(v fapiVariant, mode string) conformance {
-	c := conformance{module: "fapi-ciba-id1-client-" + m.name, check: m.check, code: m.code}
+	c := conformance{module: strings.TrimSuffix("fapi-ciba-id1-client-"+m.name, "-test") + "-test", check: m.check, code: m.code}
 	switch {
 	case m.name == "invalid-missing-authreqid", m.name == "invalid-missing-expiresin", m.code == ErrUnknownUserID:
 		c.never = []string{"token", "resource"}
@@ -140,7 +141,7 @@ func (m cibaModule) content(t *testing.T, p *hostile.Provider, began time.Time, 
 
 func cibaPlan(t *testing.T) plan {
 	p := plan{name: "fapi-ciba-id1-client-test-plan", axes: []string{"client_auth_type", "ciba_mode", "fapi_ciba_profile"}}
-	for _, module := range []string{"invalid-expired-id-token-hint", "invalid-id-token-hint", "connectid-*, three modules", "refresh-token"} {
+	for _, module := range []string{"expired-id-token-hint-test", "invalid-id-token-hint-test", "connectid-*, three modules", "refresh-token-test"} {
 		p.open = append(p.open, openModule{"fapi-ciba-id1-client-" + module, ecosystem})
 	}
 	modules := cibaModules(t)
