@@ -42,18 +42,8 @@ var idTokenChecks = slices.Concat(signedChecks, []check[*jwt]{
 			}
 			return "nothing, or " + quoted(j.c.cfg.ClientID), shown(j.claims.azp)
 		}},
-	{"exp", "OpenID Connect Core 1.0 §3.1.3.7 (9), RFC 7519 §4.1.4",
-		func(_ context.Context, j *jwt) bool {
-			exp, ok := j.claims.exp.NumericDate()
-			return ok && j.earliest < exp
-		},
-		func(j *jwt) (string, string) { return "a time after " + j.clock(), j.date(j.claims.exp) }},
-	{"iat", "OpenID Connect Core 1.0 §2, §3.1.3.7 (10)",
-		func(_ context.Context, j *jwt) bool {
-			iat, ok := j.claims.iat.NumericDate()
-			return ok && iat <= j.latest
-		},
-		func(j *jwt) (string, string) { return "a time not after " + j.clock(), j.date(j.claims.iat) }},
+	{"exp", "OpenID Connect Core 1.0 §3.1.3.7 (9), RFC 7519 §4.1.4", expRequired, saysExp},
+	{"iat", "OpenID Connect Core 1.0 §2, §3.1.3.7 (10)", iatRequired, saysIat},
 	{"nbf", "RFC 7519 §4.1.5",
 		func(_ context.Context, j *jwt) bool {
 			if j.claims.nbf == nil {
@@ -127,14 +117,7 @@ const maxRecentAge = time.Hour
 
 // recentChecks follow where an ID Token must be fresh from the server: in the front channel, and in FAPI and CIBA (FAPI-CIBA).
 var recentChecks = []check[*jwt]{
-	{"age", "OpenID Connect Core 1.0 §3.1.3.7 (10)",
-		func(_ context.Context, j *jwt) bool {
-			iat, _ := j.claims.iat.NumericDate()
-			return j.earliest-iat <= int64(maxRecentAge/time.Second)
-		},
-		func(j *jwt) (string, string) {
-			return "issued at most " + maxRecentAge.String() + " before " + j.clock(), j.date(j.claims.iat)
-		}},
+	{"age", "OpenID Connect Core 1.0 §3.1.3.7 (10)", notOld, saysNotOld},
 }
 
 // frontChecks follow when an ID Token came with the authorization response: what came with it must be vouched for (OpenID Connect Core

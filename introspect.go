@@ -116,12 +116,7 @@ func introspectionJWTChecks() []check[*jwt] {
 		{"aud", "RFC 9701 §5",
 			func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
 			func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},
-		{"iat", "RFC 9701 §5",
-			func(_ context.Context, j *jwt) bool {
-				iat, ok := j.claims.iat.NumericDate()
-				return ok && iat <= j.latest
-			},
-			func(j *jwt) (string, string) { return "a time not after " + j.clock(), j.date(j.claims.iat) }},
+		{"iat", "RFC 9701 §5", iatRequired, saysIat},
 		{"token_introspection", "RFC 9701 §5",
 			func(_ context.Context, j *jwt) bool { return j.introspected().Kind() == '{' },
 			func(j *jwt) (string, string) { return "an object", kindOf(j.introspected()) }},

@@ -19,12 +19,7 @@ var jarmChecks = slices.Concat(signedChecks, []check[*jwt]{
 	{"aud", "JARM §2.4 (4)",
 		func(_ context.Context, j *jwt) bool { return j.audienceIsUs() },
 		func(j *jwt) (string, string) { return j.audiences(), shown(j.claims.aud) }},
-	{"exp", "JARM §2.4 (5)",
-		func(_ context.Context, j *jwt) bool {
-			exp, ok := j.claims.exp.NumericDate()
-			return ok && j.earliest < exp
-		},
-		func(j *jwt) (string, string) { return "a time after " + j.clock(), j.date(j.claims.exp) }},
+	{"exp", "JARM §2.4 (5)", expRequired, saysExp},
 	{"lifetime", "JARM §2.1",
 		func(_ context.Context, j *jwt) bool {
 			exp, _ := j.claims.exp.NumericDate()
@@ -33,22 +28,8 @@ var jarmChecks = slices.Concat(signedChecks, []check[*jwt]{
 		func(j *jwt) (string, string) {
 			return "an end at most " + maxResponseLifetime.String() + " after " + j.clock(), j.date(j.claims.exp)
 		}},
-	{"iat", "RFC 7519 §4.1.6",
-		func(_ context.Context, j *jwt) bool {
-			iat, ok := j.claims.iat.NumericDate()
-			return j.claims.iat == nil || ok && iat <= j.latest
-		},
-		func(j *jwt) (string, string) {
-			return "nothing, or a time not after " + j.clock(), j.date(j.claims.iat)
-		}},
-	{"nbf", "RFC 7519 §4.1.5",
-		func(_ context.Context, j *jwt) bool {
-			nbf, ok := j.claims.nbf.NumericDate()
-			return j.claims.nbf == nil || ok && nbf <= j.latest
-		},
-		func(j *jwt) (string, string) {
-			return "nothing, or a time not after " + j.clock(), j.date(j.claims.nbf)
-		}},
+	{"iat", "RFC 7519 §4.1.6", iatIfAny, saysIatIfAny},
+	{"nbf", "RFC 7519 §4.1.5", nbfIfAny, saysNbfIfAny},
 })
 
 // readResponse reads the parameters that a JWT response holds. Nothing of them is believed yet: they only tell which login they may
