@@ -126,14 +126,14 @@ func TestSpecificationsBite(t *testing.T) {
 			return append(slices.Delete(rows, i, i+1), row)
 		}},
 		{"a file that is not there", "no such file", func(rows []string) []string {
-			rows[i] = strings.Replace(rows[i], "callback.go", "callbacks.go", 1)
+			rows[i] = strings.Replace(rows[i], "authorizationresponse.go", "responses.go", 1)
 			return rows
 		}},
 		{"a section that the file does not know", "does not name the section", func(rows []string) []string {
 			return slices.Insert(rows, i+1, strings.Replace(rows[i], "§2.4", "§2.4.99", 1))
 		}},
 		{"no test", "not a row", func(rows []string) []string {
-			rows[i] = "| RFC 9207 | §2.4 | `callback.go` |  |"
+			rows[i] = "| RFC 9207 | §2.4 | `authorizationresponse.go` |  |"
 			return rows
 		}},
 	} {

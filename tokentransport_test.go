@@ -115,51 +115,36 @@ func TestSourceHTTPClientManyRefused(t *testing.T) {
 	})
 }
 
-// TestSourceHTTPClientUsesWhatIsUnsaved: a store in trouble does not keep a request from the token that was just issued for it.
+// TestSourceHTTPClientUsesWhatIsUnsaved: a store in trouble does not keep a request from the token that was just issued for it, because the old one
+// has expired or because the API refused it.
 func TestSourceHTTPClientUsesWhatIsUnsaved(t *testing.T) {
-	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
-		time.Sleep(time.Hour)
-		s.backend.breaks(func(step string) error {
-			if step == "Save" {
-				return store.ErrFull
-			}
-			return nil
+	for why, row := range map[string]struct {
+		wait   time.Duration
+		refuse int
+	}{"expired": {time.Hour, 0}, "refused": {time.Minute, 1}} {
+		t.Run(why, func(t *testing.T) {
+			withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+				s.Serve("resource", refusing(s.Provider, row.refuse, "Bearer"))
+				time.Sleep(row.wait)
+				s.backend.breaks(func(step string) error {
+					if step == "Save" {
+						return store.ErrFull
+					}
+					return nil
+				})
+				res, err := source.HTTPClient(origin(s.Provider)).Get(s.URL("resource"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				res.Body.Close()
+				if res.StatusCode != 200 || s.refreshes() != 1 {
+					t.Errorf("status %d, %d refreshes", res.StatusCode, s.refreshes())
+				}
+				s.backend.breaks(nil)
+				time.Sleep(time.Minute)
+			})
 		})
-		res, err := source.HTTPClient(origin(s.Provider)).Get(s.URL("resource"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-		if res.StatusCode != 200 || s.refreshes() != 1 {
-			t.Errorf("status %d, %d refreshes", res.StatusCode, s.refreshes())
-		}
-		s.backend.breaks(nil)
-		time.Sleep(time.Minute)
-	})
-}
-
-// TestSourceHTTPClientUnsavedAfterARefusal: nor does it where the token was refused.
-func TestSourceHTTPClientUnsavedAfterARefusal(t *testing.T) {
-	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
-		s.Serve("resource", refusing(s.Provider, 1, "Bearer"))
-		time.Sleep(time.Minute)
-		s.backend.breaks(func(step string) error {
-			if step == "Save" {
-				return store.ErrFull
-			}
-			return nil
-		})
-		res, err := source.HTTPClient(origin(s.Provider)).Get(s.URL("resource"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-		if res.StatusCode != 200 || s.refreshes() != 1 {
-			t.Errorf("status %d, %d refreshes", res.StatusCode, s.refreshes())
-		}
-		s.backend.breaks(nil)
-		time.Sleep(time.Minute)
-	})
+	}
 }
 
 // TestSourceHTTPClientForgotten: what was forgotten while it was on its way is presented to nobody.
