@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,5 +135,15 @@ func TestProfilesPage(t *testing.T) {
 		}
 	} else if got != want.String() {
 		t.Errorf("%s does not say what the profiles do: go test -run TestProfilesPage -update .", page)
+	}
+}
+
+// TestRequiredNames: a misspelt name in OPENID_TEST_REQUIRE would require nothing, and the tests that it was meant for would be skipped.
+func TestRequiredNames(t *testing.T) {
+	known := []string{"chromium", "fosite", "glewlwyd", "node", "zitadel"}
+	for name := range strings.SplitSeq(os.Getenv("OPENID_TEST_REQUIRE"), ",") {
+		if name != "" && !slices.Contains(known, name) {
+			t.Errorf("OPENID_TEST_REQUIRE names %q; known: %s", name, strings.Join(known, ","))
+		}
 	}
 }
