@@ -193,11 +193,16 @@ var errConfirmation = errors.New("openid: VerifyAccessToken: expected a Confirma
 
 // VerifyAccessToken verifies an access token that is a JWT (RFC 9068 section 4), for an API. audience is the API's own name, which has to be among
 // the token's audiences; how says what the sender has proven. The typ has to be at+jwt, so that no ID Token passes for an access token; which
-// algorithms are accepted is [Config].AccessTokenSigningAlgs. That the token was revoked only [Client.Introspect] can tell.
+// algorithms are accepted is [Config].AccessTokenSigningAlgs. Under a FAPI profile the token has to be bound to a key. That it was revoked only
+// [Client.Introspect] can tell.
 //
 // Errors: *[VerificationError]; *[ExchangeError] when metadata or keys could not be had; an empty audience, or the zero Confirmation.
 func (c *Client) VerifyAccessToken(ctx context.Context, raw, audience string, how Confirmation) (*AccessToken, error) {
-	return c.verifyAccessToken(ctx, signedChecks, accessTokenChecks, raw, audience, how)
+	rows := accessTokenChecks
+	if p := c.cfg.Profile; p != nil {
+		rows = p.presented(rows)
+	}
+	return c.verifyAccessToken(ctx, signedChecks, rows, raw, audience, how)
 }
 
 func (c *Client) verifyAccessToken(ctx context.Context, signed, rows []check[*jwt], raw, audience string, how Confirmation) (*AccessToken, error) {

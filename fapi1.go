@@ -94,5 +94,6 @@ func FAPI1Advanced() Profile {
 			underClause("The ID Token of the response names the hashes of code and state.", "s_hash present", advanced+"§5.2.3.1 (4)")},
 		userInfo: []clause[*jwt]{serverSigned("UserInfo, if signed, is signed with PS256 or ES256.", algorithms)},
 		inspects: []clause[*jwt]{serverSigned("An introspection response, if signed, is signed with PS256 or ES256.", algorithms)},
+		access:   []clause[*jwt]{boundTokens(advanced+"§6.2.1 (2)", "a certificate", func(t *accessToken) bool { return t.x5t != "" })},
 	}
 }

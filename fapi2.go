@@ -106,6 +106,7 @@ func fapi2(name string) *profile {
 		},
 		userInfo: []clause[*jwt]{serverSigned("UserInfo, if signed, is signed with PS256, ES256 or Ed25519.", fapi2Signing)},
 		inspects: []clause[*jwt]{serverSigned("An introspection response, if signed, is signed with PS256, ES256 or Ed25519.", fapi2Signing)},
+		access:   []clause[*jwt]{boundTokens(fapi2Spec+"§5.3.4 (5)", "a DPoP key or a certificate", func(t *accessToken) bool { return t.jkt != "" || t.x5t != "" })},
 	}
 }
 

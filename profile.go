@@ -25,6 +25,7 @@ type Profile interface {
 	refuse(*Config, requestEncoder) []error
 	accepts(named, listed []string) []string
 	restrict(*Client, *server)
+	presented([]check[*jwt]) []check[*jwt]
 	login(context.Context, *Client, *transaction) error
 	object(ctx context.Context, c *Client, compact string) error
 	post(context.Context, *Client, endpointID, *AuthRequest) error
@@ -33,7 +34,7 @@ type Profile interface {
 // A Clause is one thing that a [Profile] demands or sets.
 type Clause struct {
 	Spec string // the specification, its section and the number there
-	When string // "set" by New, refused by "New", in the "metadata", on the "request" or on the "response"
+	When string // "set" by New, refused by "New", in the "metadata", on the "request", on the "response" or as a "token" presented to an API
 	Name string // the field of [Config] or the check that a refusal names
 	Text string // in words
 }
@@ -45,6 +46,7 @@ const (
 	whenMetadata = "metadata"
 	whenRequest  = "request"
 	whenResponse = "response"
+	whenToken    = "token"
 )
 
 // A clause is a row of a profile. In a table that every client has it takes the place of the row of its name; without holds it is that row,
@@ -82,6 +84,7 @@ type profile struct {
 	front    []clause[*jwt]
 	userInfo []clause[*jwt]
 	inspects []clause[*jwt]
+	access   []clause[*jwt]
 }
 
 // String names the profile as its function is named.
@@ -104,7 +107,8 @@ func (p *profile) Clauses() (list []Clause) {
 	list = listClauses(list, whenResponse, p.idTokens)
 	list = listClauses(list, whenResponse, p.front)
 	list = listClauses(list, whenResponse, p.userInfo)
-	return listClauses(list, whenResponse, p.inspects)
+	list = listClauses(list, whenResponse, p.inspects)
+	return listClauses(list, whenToken, p.access)
 }
 
 func listClauses[D document](list []Clause, when string, table []clause[D]) []Clause {
@@ -153,6 +157,9 @@ func (p *profile) over(t tables) tables {
 	t.introspectionJWT = laidOver(orElse(t.introspectionJWT, introspectionJWTChecks()), p.inspects)
 	return t
 }
+
+// presented is the table of access tokens that clients present to this one: rows is that of every client.
+func (p *profile) presented(rows []check[*jwt]) []check[*jwt] { return laidOver(rows, p.access) }
 
 // prepare sets what follows from the profile.
 func (p *profile) prepare(cfg *Config) {

@@ -186,6 +186,7 @@ type profileLie struct {
 	ask    AuthorizationRequest // with the scope openid where none is said
 	meta   func(map[string]any)
 	script func(*testing.T, *hostile.Provider)
+	how    Confirmation                             // of an access token that is bound to what it says
 	end    func(*testing.T, *Client, *Tokens) error // after the login; instead of it where tokens are nil
 	alone  bool                                     // there is no login
 }
@@ -444,6 +445,8 @@ var profileLies = []profileLie{
 	{when: whenResponse, check: "rotation", name: "the old one again", config: posted(None()), end: refresh, script: told(onRefresh(func(m map[string]any, first string) { m["refresh_token"] = first }))},
 	{when: whenResponse, check: "c_hash", name: "another code's", ask: frontHybrid, script: told(front(claim("c_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)))},
 	{when: whenResponse, check: "s_hash", name: "another state's", ask: frontHybrid, script: told(front(claim("s_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)))},
+	{when: whenToken, check: "sender constraint", name: "bound to nothing", how: Bearer()},
+	{profiles: "FAPI1Advanced", when: whenToken, check: "sender constraint", name: "bound to a DPoP key", how: ProvenByDPoP("the key")},
 	{when: whenResponse, check: "c_hash present", name: "missing", ask: frontHybrid, script: told(front(claim("c_hash", "")))},
 	{when: whenResponse, check: "s_hash present", name: "missing", ask: frontHybrid, script: told(front(claim("s_hash", "")))},
 }
@@ -479,6 +482,14 @@ func (l profileLie) tell(t *testing.T, x profiled, under Profile) error {
 	}
 	if l.script != nil {
 		l.script(t, p)
+	}
+	if l.when == whenToken {
+		raw := rawAccessToken(p)
+		if l.how.jkt != "" {
+			raw = rawAccessToken(p, boundTo("jkt", l.how.jkt))
+		}
+		_, err := c.VerifyAccessToken(t.Context(), raw, api, l.how)
+		return err
 	}
 	if l.alone {
 		return l.end(t, c, nil)
@@ -526,6 +537,7 @@ func lacking(p Profile, clause Clause) Profile {
 	cut.front = lackingRow(cut.front, clause)
 	cut.userInfo = lackingRow(cut.userInfo, clause)
 	cut.inspects = lackingRow(cut.inspects, clause)
+	cut.access = lackingRow(cut.access, clause)
 	return &cut
 }
 

@@ -315,3 +315,12 @@ func serverSigned(text, spec string) clause[*jwt] { return underClause(text, "al
 func underClause(text, name, spec string) clause[*jwt] {
 	return clause[*jwt]{text, check[*jwt]{name: name, spec: spec}}
 }
+
+// boundTokens: an API takes no token that whoever has it can use.
+func boundTokens(spec, expected string, bound func(*accessToken) bool) clause[*jwt] {
+	return clause[*jwt]{"An API takes only tokens that are bound to a key.", check[*jwt]{"sender constraint", spec,
+		func(_ context.Context, j *jwt) bool { return bound(&j.expect.presented.token) },
+		func(j *jwt) (string, string) {
+			return "a token that is bound to " + expected, "one that is bound to " + j.expect.presented.binding()
+		}}}
+}

@@ -125,7 +125,7 @@ func TestProfilesPage(t *testing.T) {
 				names = append(names, "`"+list[i+1].Name+"`")
 			}
 			when := map[string]string{"set": "set by `New`", "New": "refused by `New`", "metadata": "refused in the metadata", "request": "refused on the request",
-				"response": "refused on the response"}
+				"response": "refused on the response", "token": "refused as a token presented to an API"}
 			fmt.Fprintf(&want, "| %s | %s | %s | %s |\n", when[c.When], c.Text, c.Spec, strings.Join(names, ", "))
 		}
 	}
