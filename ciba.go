@@ -41,7 +41,7 @@ type CIBA struct {
 	RequestContext map[string]json.RawMessage
 	// FAPI refuses to send what FAPI-CIBA does not allow: the request must be signed with PS256 or ES256 for an hour at most and have a binding
 	// message, authorization details or an Extra that says what the user decides about; the client must authenticate with a key or a
-	// certificate; and the tokens must be bound to one. Each refusal is a *[VerificationError] that names the clause.
+	// certificate; and the tokens must be bound to one. Each refusal is a *[VerificationError] that names the clause. [FAPI1Advanced] does the same.
 	FAPI bool
 	// Ping is where the server's notification will arrive, for a client that is registered for the ping mode; nil: the client polls.
 	Ping *PingEndpoint
@@ -49,6 +49,7 @@ type CIBA struct {
 
 const (
 	cibaGrant = "urn:openid:params:grant-type:ciba"
+	cibaFAPI  = "CIBA.FAPI"
 	// pingPatience is how often a client asks that waits for a ping, which may get lost or reach another process.
 	pingPatience = 30 * time.Second
 )
@@ -131,7 +132,7 @@ func (g CIBA) obtain(ctx context.Context, c *Client, rows cibaTables) (*Tokens, 
 		form = url.Values{"request": {object}}
 		asks.read(object)
 	}
-	if g.FAPI {
+	if g.FAPI || c.cfg.Profile != nil && c.cfg.Profile.switchesOn(cibaFAPI) {
 		if err := judge(ctx, c, rows.fapi, asks); err != nil {
 			return nil, err
 		}

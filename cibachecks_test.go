@@ -186,6 +186,26 @@ func TestCIBATruths(t *testing.T) {
 	}
 }
 
+// TestCIBAUnderProfiles: the profile that FAPI-CIBA belongs to switches its clauses on, and no other does.
+func TestCIBAUnderProfiles(t *testing.T) {
+	for _, x := range profiles {
+		p := profiledProvider(t)
+		want := ""
+		if x.make().String() == "FAPI1Advanced" {
+			want = "authorization context"
+		}
+		p.Serve("backchannel_authentication", hostile.Error(400, string(ErrAccessDenied), ""))
+		c, err := New(x.config(t, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Tokens(t.Context(), CIBA{LoginHint: "alice"})
+		if refusedBy(err) != want || (want == "") != errors.Is(err, ErrAccessDenied) {
+			t.Errorf("%s: %v", x.make(), err)
+		}
+	}
+}
+
 // TestRequestContext: FAPI-CIBA section 5.3. It is a JSON object in the signed request too.
 func TestRequestContext(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {

@@ -21,6 +21,7 @@ func FAPI1Advanced() Profile {
 			{"DetachedSignature", advanced + "§5.2.3.1 (3, 4)", "The authorization response is signed, the state included.", func(cfg *Config) { cfg.DetachedSignature = true }},
 			{"Auth, RequestObject", algorithms, "RSA keys sign with PS256, unless another algorithm is named.", nil},
 			{"AuthorizationRequest.ResponseMode", advanced + "§5.2.2 (2)", "A code is asked for in the response mode jwt.", nil},
+			{cibaFAPI, "FAPI-CIBA §5.2.3", "Authentication without a browser is held to FAPI-CIBA.", nil},
 			{"HTTPClient", advanced + "§8.5 (1)", "Under TLS 1.2 only the named cipher suites are offered.", nil},
 		},
 		config: slices.Concat([]clause[*profiledConfig]{

@@ -26,6 +26,7 @@ type Profile interface {
 	accepts(named, listed []string) []string
 	restrict(*Client, *server)
 	presented([]check[*jwt]) []check[*jwt]
+	switchesOn(field string) bool
 	login(context.Context, *Client, *transaction) error
 	object(ctx context.Context, c *Client, compact string) error
 	post(context.Context, *Client, endpointID, *AuthRequest) error
@@ -156,6 +157,11 @@ func (p *profile) over(t tables) tables {
 	t.userInfoJWT = laidOver(orElse(t.userInfoJWT, userInfoJWTChecks()), p.userInfo)
 	t.introspectionJWT = laidOver(orElse(t.introspectionJWT, introspectionJWTChecks()), p.inspects)
 	return t
+}
+
+// switchesOn: the profile sets this field, of something that is made long after New.
+func (p *profile) switchesOn(field string) bool {
+	return slices.ContainsFunc(p.sets, func(s setting) bool { return s.field == field })
 }
 
 // presented is the table of access tokens that clients present to this one: rows is that of every client.
