@@ -159,7 +159,7 @@ func (l accessTokenLie) tell(t *testing.T, drop string) error {
 	return err
 }
 
-func TestAccessTokenLies(t *testing.T) {
+func TestHostileAccessToken(t *testing.T) {
 	for _, l := range accessTokenLies {
 		t.Run(l.name, func(t *testing.T) {
 			err := l.tell(t, "")
@@ -171,8 +171,8 @@ func TestAccessTokenLies(t *testing.T) {
 	}
 }
 
-// TestAccessTokenNeedsAnAudience: whoever forgets it hears of it, and no token is accepted.
-func TestAccessTokenNeedsAnAudience(t *testing.T) {
+// TestHostileAccessTokenAudience: whoever forgets it hears of it, and no token is accepted.
+func TestHostileAccessTokenAudience(t *testing.T) {
 	p := hostile.New(t)
 	for name, l := range map[string]struct {
 		audience string

@@ -166,7 +166,7 @@ func postedForm(r *http.Request) url.Values {
 	return r.PostForm
 }
 
-func TestLogoutTokenLies(t *testing.T) {
+func TestHostileLogoutToken(t *testing.T) {
 	for _, l := range logoutLies {
 		t.Run(l.name, func(t *testing.T) {
 			if err := l.tell(t, ""); refusedBy(err) != l.check {
@@ -282,8 +282,8 @@ func TestLogoutTokenOnce(t *testing.T) {
 	})
 }
 
-// TestLogoutTokenFailsClosed: when nobody can say whether a token came before, it does not count.
-func TestLogoutTokenFailsClosed(t *testing.T) {
+// TestHostileLogoutTokenFailsClosed: when nobody can say whether a token came before, it does not count.
+func TestHostileLogoutTokenFailsClosed(t *testing.T) {
 	t.Run("L09 a store that is full", func(t *testing.T) {
 		p := hostile.New(t)
 		full := store.Memory(1)

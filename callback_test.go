@@ -180,7 +180,7 @@ func (l callbackLie) tell(t *testing.T, drop string) (*hostile.Provider, error) 
 	return p, err
 }
 
-func TestCallbackLies(t *testing.T) {
+func TestHostileCallback(t *testing.T) {
 	for _, l := range callbackLies {
 		t.Run(l.name, func(t *testing.T) {
 			p, err := l.tell(t, "")
@@ -197,7 +197,7 @@ func TestCallbackLies(t *testing.T) {
 	}
 }
 
-func TestCallbackErrorResponse(t *testing.T) {
+func TestHostileCallbackError(t *testing.T) {
 	t.Run("C13 markup, line breaks and 1 KB", func(t *testing.T) {
 		p := hostile.New(t)
 		p.Callback = func(q url.Values) {
@@ -225,8 +225,8 @@ func TestCallbackErrorResponse(t *testing.T) {
 	})
 }
 
-// TestCallbackTwoTabs: interleaved.
-func TestCallbackTwoTabs(t *testing.T) {
+// TestHostileCallbackTabs: interleaved.
+func TestHostileCallbackTabs(t *testing.T) {
 	t.Run("C08 two tabs, interleaved", func(t *testing.T) {
 		p := hostile.New(t)
 		c := newTestClient(t, p)
@@ -282,8 +282,8 @@ func TestCallbackFormPost(t *testing.T) {
 	}
 }
 
-// TestKeysRotate: what the key of before has sealed is opened, and a key that is gone opens nothing.
-func TestKeysRotate(t *testing.T) {
+// TestHostileSealingKeysRotate: what the key of before has sealed is opened, and a key that is gone opens nothing.
+func TestHostileSealingKeysRotate(t *testing.T) {
 	t.Run("S08 the key of before", func(t *testing.T) {
 		p := hostile.New(t)
 		old, fresh := NewSecret(strings.Repeat("o1", 16)), NewSecret(strings.Repeat("n1", 16))
@@ -304,8 +304,8 @@ func TestKeysRotate(t *testing.T) {
 	})
 }
 
-// TestTransactionIsWhole: no bit of it can be changed, nor its end.
-func TestTransactionIsWhole(t *testing.T) {
+// TestHostileTransactionIsWhole: no bit of it can be changed, nor its end.
+func TestHostileTransactionIsWhole(t *testing.T) {
 	t.Run("S01 a flipped bit anywhere", func(t *testing.T) {
 		p := hostile.New(t)
 		c := newTestClient(t, p)
@@ -334,8 +334,8 @@ func TestTransactionIsWhole(t *testing.T) {
 	})
 }
 
-// TestTransactionFitsACookie: with all that may be in it, name and attributes beside it (RFC 6265 section 6.1).
-func TestTransactionFitsACookie(t *testing.T) {
+// TestHostileTransactionFitsACookie: with all that may be in it, name and attributes beside it (RFC 6265 section 6.1).
+func TestHostileTransactionFitsACookie(t *testing.T) {
 	p := hostile.New(t)
 	c := newTestClient(t, p, func(cfg *Config) { cfg.DPoP = DPoPPerGrant() })
 	ask := AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "form_post", AppState: strings.Repeat("a", maxAppState)}

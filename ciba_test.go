@@ -212,8 +212,8 @@ func notify(e *PingEndpoint, authorization, body string) int {
 	return w.Code
 }
 
-// TestPing: who may end the wait.
-func TestPing(t *testing.T) {
+// TestHostilePing: who may end the wait.
+func TestHostilePing(t *testing.T) {
 	t.Run("N09 strangers and unknown requests", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			endpoint := new(PingEndpoint)

@@ -417,9 +417,9 @@ func (l claimLie) tell(t *testing.T, drop string) error {
 	return err
 }
 
-// TestClaimLies: each lie is refused by its row, in the entry of its source or as a whole. That no other row would have refused it,
+// TestHostileClaimSource: each lie is refused by its row, in the entry of its source or as a whole. That no other row would have refused it,
 // TestEveryRowBites shows.
-func TestClaimLies(t *testing.T) {
+func TestHostileClaimSource(t *testing.T) {
 	for document, lies := range claimLies {
 		for _, l := range lies {
 			t.Run(l.name+"/"+document, func(t *testing.T) {
@@ -460,8 +460,8 @@ func TestClaimTruths(t *testing.T) {
 	}
 }
 
-// TestClaimSourcesAreNotFetched: No login and no UserInfo asks an address that a document names.
-func TestClaimSourcesAreNotFetched(t *testing.T) {
+// TestHostileClaimSourcesAreNotFetched: No login and no UserInfo asks an address that a document names.
+func TestHostileClaimSourcesAreNotFetched(t *testing.T) {
 	t.Run("U07 sources of claims", func(t *testing.T) {
 		op, bank := hostile.New(t), newBank(t)
 		sources := map[string]any{"b": hostile.Distributed(bank.URL("claims"), hostile.ClaimsToken), "c": hostile.Aggregated("e30.e30.")}

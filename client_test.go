@@ -27,8 +27,8 @@ func TestNewReportsAllMistakes(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
-	good := Config{Issuer: "https://op.example", ClientID: "c", Auth: None(), RedirectURI: "https://app.example/cb"}
+// TestHostileConfiguration: what New does not take, whoever wrote it.
+func TestHostileConfiguration(t *testing.T) {
 	for _, l := range []struct {
 		name  string
 		lie   func(*Config)
@@ -36,9 +36,29 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"D17 an issuer with a query", func(c *Config) { c.Issuer += "?a=b" }, "Issuer"},
 		{"D18 an issuer with a fragment", func(c *Config) { c.Issuer += "#" }, "Issuer"},
+		{"I19 a tolerance of a day", func(c *Config) { c.ClockTolerance = 24 * time.Hour }, "ClockTolerance"},
+	} {
+		t.Run(l.name, func(t *testing.T) {
+			cfg := Config{Issuer: "https://op.example", ClientID: "c", Auth: None(), RedirectURI: "https://app.example/cb"}
+			l.lie(&cfg)
+			_, err := New(cfg)
+			var mistake *ConfigError
+			if !errors.As(err, &mistake) || mistake.Field != l.field {
+				t.Errorf("got %v, want a mistake of %s", err, l.field)
+			}
+		})
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := Config{Issuer: "https://op.example", ClientID: "c", Auth: None(), RedirectURI: "https://app.example/cb"}
+	for _, l := range []struct {
+		name  string
+		lie   func(*Config)
+		field string
+	}{
 		{"the address of the metadata as issuer", func(c *Config) { c.Issuer += "/.well-known/openid-configuration" }, "Issuer"},
 		{"no issuer", func(c *Config) { c.Issuer = "" }, "Issuer"},
-		{"I19 a tolerance of a day", func(c *Config) { c.ClockTolerance = 24 * time.Hour }, "ClockTolerance"},
 		{"a negative tolerance", func(c *Config) { c.ClockTolerance = -1 }, "ClockTolerance"},
 		{"a redirect URI without TLS", func(c *Config) { c.RedirectURI = "http://app.example/cb" }, "RedirectURI"},
 		{"a redirect URI with a fragment", func(c *Config) { c.RedirectURI += "#x" }, "RedirectURI"},

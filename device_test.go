@@ -59,8 +59,8 @@ func TestDevice(t *testing.T) {
 	})
 }
 
-// TestPolling: RFC 8628 section 3.5, for both grants that wait.
-func TestPolling(t *testing.T) {
+// TestHostilePolling: RFC 8628 section 3.5, for both grants that wait.
+func TestHostilePolling(t *testing.T) {
 	busy := func(status int, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			for i := 0; i+1 < len(header); i += 2 {
@@ -120,8 +120,8 @@ func TestPolling(t *testing.T) {
 	}
 }
 
-// TestPollingEnds: what ends the wait does so at once, with an error that says who ended it.
-func TestPollingEnds(t *testing.T) {
+// TestHostilePollingEnds: what ends the wait does so at once, with an error that says who ended it.
+func TestHostilePollingEnds(t *testing.T) {
 	grants := map[string]Grant{"device": Device{Show: quietly}, "CIBA": CIBA{LoginHint: "alice"}}
 	for _, l := range []struct {
 		name  string

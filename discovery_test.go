@@ -49,7 +49,7 @@ func (l metadataLie) tell(t *testing.T, drop string) error {
 	return err
 }
 
-func TestMetadataLies(t *testing.T) {
+func TestHostileMetadata(t *testing.T) {
 	for _, l := range metadataLies {
 		t.Run(l.name, func(t *testing.T) {
 			p := hostile.New(t)
@@ -69,7 +69,7 @@ func TestMetadataLies(t *testing.T) {
 	}
 }
 
-func TestMetadataIsNoDocument(t *testing.T) {
+func TestHostileMetadataDocument(t *testing.T) {
 	for _, l := range []struct {
 		name  string
 		serve http.HandlerFunc
@@ -227,8 +227,8 @@ func TestDiscoveryOnce(t *testing.T) {
 	})
 }
 
-// TestMetadataRenewal: D24. Whoever listens hears of each renewal, also of one that brought nothing.
-func TestMetadataRenewal(t *testing.T) {
+// TestHostileMetadataRenewal: D24. Whoever listens hears of each renewal, also of one that brought nothing.
+func TestHostileMetadataRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := hostile.Pipe(t)
 		var renewals []Event

@@ -198,7 +198,7 @@ func (l documentLie) tell(t *testing.T, document, drop string) (*hostile.Provide
 	return p, err
 }
 
-func TestDocumentLies(t *testing.T) {
+func TestHostileDocument(t *testing.T) {
 	for document, lies := range documentLies {
 		for _, l := range lies {
 			t.Run(l.name+"/"+document, func(t *testing.T) {

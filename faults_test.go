@@ -191,9 +191,9 @@ func (f faultyCall) minds(fault hostile.Fault) bool {
 	return !f.status || slices.Contains(badStatus, fault.Name)
 }
 
-// TestFaults: each way in which a server can fail, at each endpoint. D11 is drip and stall at discovery; T22 is what loses the answer of a
+// TestHostileFaults: each way in which a server can fail, at each endpoint. D11 is drip and stall at discovery; T22 is what loses the answer of a
 // refresh: the request is not made again, and the error says that it was sent.
-func TestFaults(t *testing.T) {
+func TestHostileFaults(t *testing.T) {
 	for _, f := range faultyCalls {
 		for _, fault := range hostile.Faults() {
 			t.Run(f.name+"/"+fault.Name, func(t *testing.T) {

@@ -145,8 +145,8 @@ func TestEncryptedDocuments(t *testing.T) {
 	}
 }
 
-// TestEncryptedNothingSigned: who knows the public key can encrypt; only a signature says who did. Whatever lies inside, in each document.
-func TestEncryptedNothingSigned(t *testing.T) {
+// TestHostileEncryptedNothingSigned: who knows the public key can encrypt; only a signature says who did. Whatever lies inside, in each document.
+func TestHostileEncryptedNothingSigned(t *testing.T) {
 	for document, script := range map[string]struct {
 		tune  func(*hostile.Provider)
 		ask   AuthorizationRequest
@@ -337,8 +337,8 @@ func TestKeptKey(t *testing.T) {
 	}
 }
 
-// TestDPoPDowngrade: RFC 9449 §5.
-func TestDPoPDowngrade(t *testing.T) {
+// TestHostileDPoPDowngrade: RFC 9449 §5.
+func TestHostileDPoPDowngrade(t *testing.T) {
 	t.Run("P12 a bearer token where a bound one was asked for", func(t *testing.T) {
 		p := hostile.New(t)
 		p.TokenResponse = func(m map[string]any) { m["token_type"] = "Bearer" }
@@ -353,8 +353,8 @@ func TestDPoPDowngrade(t *testing.T) {
 	})
 }
 
-// TestNonceRetries: one retry and no more, with an assertion and a proof of its own, and the code is not burnt.
-func TestNonceRetries(t *testing.T) {
+// TestHostileNonceRetries: one retry and no more, with an assertion and a proof of its own, and the code is not burnt.
+func TestHostileNonceRetries(t *testing.T) {
 	for name, row := range map[string]struct {
 		dpop     hostile.DPoP
 		requests int
@@ -596,8 +596,8 @@ func decoded(t *testing.T, compact string) (header, claims map[string]json.RawMe
 
 func base64Text(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }
 
-// TestNothingRandomIsUsedTwice: two requests share no state, nonce, challenge, and no transaction; what they ask is otherwise the same.
-func TestNothingRandomIsUsedTwice(t *testing.T) {
+// TestHostileNothingRandomIsUsedTwice: two requests share no state, nonce, challenge, and no transaction; what they ask is otherwise the same.
+func TestHostileNothingRandomIsUsedTwice(t *testing.T) {
 	t.Run("C18 two requests", func(t *testing.T) {
 		p := hostile.New(t)
 		c := newTestClient(t, p)

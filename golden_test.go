@@ -189,8 +189,8 @@ func sameDetails(t *testing.T, details []AuthorizationDetail, want any) bool {
 	return reflect.DeepEqual(got, want)
 }
 
-// TestProofBytes: a proof at the token endpoint says nothing but RFC 9449 §4.2; one at a resource says ath, and the nonce that was asked for.
-func TestProofBytes(t *testing.T) {
+// TestHostileProofBytes: a proof at the token endpoint says nothing but RFC 9449 §4.2; one at a resource says ath, and the nonce that was asked for.
+func TestHostileProofBytes(t *testing.T) {
 	t.Run("P01 an honest proof", func(t *testing.T) {
 		p := hostile.New(t)
 		key := newKey(t)

@@ -20,9 +20,11 @@ import (
 const hostileCases = "testdata/hostile-cases.txt"
 
 var (
-	hostileHead   = regexp.MustCompile(`^([A-Z][0-9]{2}) [^:]+: .+$`)
-	hostileName   = regexp.MustCompile(`^([ACDIJLNPRSTU][0-9]{2}) \S`)
-	hostileNumber = regexp.MustCompile(`\b[ACDIJLNPRSTU][0-9]{2}\b`)
+	hostileHead = regexp.MustCompile(`^([A-Z][0-9]{2}) [^:]+: .+$`)
+	hostileName = regexp.MustCompile(`^([ACDIJLNPRSTU][0-9]{2}) \S`)
+	// runsWithCorpus are the tests of go test work -v -run 'Conformance|Hostile'.
+	runsWithCorpus = regexp.MustCompile(`^([a-z0-9/]+\.)?Test\w*(Conformance|Hostile)`)
+	hostileNumber  = regexp.MustCompile(`\b[ACDIJLNPRSTU][0-9]{2}\b`)
 )
 
 // told are the tests that bear a number of the corpus: subtests in their name, whole tests in their comment.
@@ -59,7 +61,7 @@ func toldLies(t *testing.T) told {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parse(".", "internal/hostile/jwk.go") // its entries of key sets are cases of TestPoisonKeys
+	parse(".", "internal/hostile/jwk.go") // its entries of key sets are cases of TestHostileKeySet
 	all := told{}
 	for dir, files := range packages {
 		readLies(t, all, dir, files)
@@ -182,6 +184,13 @@ func corpusFaults(list string, all told, exists func(dir string) bool) (faults [
 			faults = append(faults, fmt.Sprintf("%s of %s is not in the list", number, test))
 		}
 	}
+	for number, tests := range all {
+		for test := range tests {
+			if !runsWithCorpus.MatchString(test) {
+				faults = append(faults, fmt.Sprintf("%s is told by %s, whose name has neither Hostile nor Conformance in it", number, test))
+			}
+		}
+	}
 	slices.Sort(faults)
 	return faults
 }
@@ -257,8 +266,8 @@ func TestHostileCorpus(t *testing.T) {
 
 // TestHostileCorpusBites: what the test above would let pass, it does not.
 func TestHostileCorpusBites(t *testing.T) {
-	const list = "# words\n\nZ01 API: one\n\tTestA/Z01_x\nZ02 API: two\n\topen: package login\n"
-	all := told{"Z01": {"TestA/Z01_x": true}}
+	const list = "# words\n\nZ01 API: one\n\tTestHostileA/Z01_x\nZ02 API: two\n\topen: package login\n"
+	all := told{"Z01": {"TestHostileA/Z01_x": true}}
 	nowhere := func(string) bool { return false }
 	if faults := corpusFaults(list, all, nowhere); faults != nil {
 		t.Fatal(faults)
@@ -269,11 +278,12 @@ func TestHostileCorpusBites(t *testing.T) {
 		exists    func(string) bool
 		says      string
 	}{
-		{"a test that is gone", list, told{}, nowhere, "Z01 is not told by TestA/Z01_x"},
-		{"a test that nobody listed", list, told{"Z01": {"TestA/Z01_x": true, "TestA/Z01_y": true}}, nowhere, "which the list does not say"},
-		{"a number that nobody listed", list, told{"Z01": all["Z01"], "Z09": {"TestB": true}}, nowhere, "Z09 of TestB is not in the list"},
+		{"a test that is gone", list, told{}, nowhere, "Z01 is not told by TestHostileA/Z01_x"},
+		{"a test that nobody listed", list, told{"Z01": {"TestHostileA/Z01_x": true, "TestHostileA/Z01_y": true}}, nowhere, "which the list does not say"},
+		{"a number that nobody listed", list, told{"Z01": all["Z01"], "Z09": {"TestHostileB": true}}, nowhere, "Z09 of TestHostileB is not in the list"},
 		{"a case without anything", list + "Z03 API: three\n", all, nowhere, "Z03 is neither"},
 		{"an open case of a package that is there", list, all, func(dir string) bool { return dir == "login" }, "which is there"},
+		{"a test that runs without the corpus", strings.ReplaceAll(list, "Hostile", ""), told{"Z01": {"TestA/Z01_x": true}}, nowhere, "neither Hostile nor Conformance"},
 		{"out of order", list + "Z00 API: nought\n\topen: package login\n", all, nowhere, "out of order"},
 		{"no case", list + "words\n", all, nowhere, "no case"},
 	} {

@@ -329,7 +329,7 @@ func refusedBy(err error) string {
 	return ""
 }
 
-func TestIDTokenLies(t *testing.T) {
+func TestHostileIDToken(t *testing.T) {
 	for _, l := range idTokenLies {
 		t.Run(l.name, func(t *testing.T) {
 			err := l.tell(t, "")
@@ -343,7 +343,7 @@ func TestIDTokenLies(t *testing.T) {
 	}
 }
 
-func TestIDTokenTruths(t *testing.T) {
+func TestHostileIDTokenTruths(t *testing.T) {
 	for _, truth := range []idTokenLie{
 		{name: "I33 RS256", alg: "RS256"},
 		{name: "PS256", alg: "PS256"},

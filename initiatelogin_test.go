@@ -87,7 +87,7 @@ func tellInitiationRequest(t *testing.T, drop string) error {
 	return err
 }
 
-func TestLoginInitiation(t *testing.T) {
+func TestHostileLoginInitiation(t *testing.T) {
 	for i, l := range initiationLies {
 		t.Run(l.name, func(t *testing.T) {
 			if err := tellInitiation(t, i, ""); refusedBy(err) != l.check {

@@ -122,7 +122,7 @@ var introspectionJWTLies = []struct {
 	{"I36 a critical extension", func(tok *hostile.Token) { tok.Header["crit"] = []string{"x"}; tok.Header["x"] = 1 }, "crit"},
 }
 
-func TestIntrospectionLies(t *testing.T) {
+func TestHostileIntrospection(t *testing.T) {
 	ask := func(t *testing.T, check string, lie func(*hostile.Provider)) {
 		p := hostile.New(t)
 		c := newTestClient(t, p)
@@ -147,8 +147,8 @@ func TestIntrospectionLies(t *testing.T) {
 	}
 }
 
-// TestIntrospectTroubles: an unsigned answer where a signed one is required, and what is no answer.
-func TestIntrospectTroubles(t *testing.T) {
+// TestHostileIntrospectionEndpoint: an unsigned answer where a signed one is required, and what is no answer.
+func TestHostileIntrospectionEndpoint(t *testing.T) {
 	p := hostile.New(t)
 	c := newTestClient(t, p, func(cfg *Config) { cfg.IntrospectionSigningAlgs = []string{"ES256"} })
 	token := NewSecret(hostile.Canary + "-token")
@@ -186,8 +186,8 @@ func TestIntrospectTroubles(t *testing.T) {
 	}
 }
 
-// TestInactiveSaysNothing: what stands beside "active": false is nobody's business.
-func TestInactiveSaysNothing(t *testing.T) {
+// TestHostileInactiveSaysNothing: what stands beside "active": false is nobody's business.
+func TestHostileInactiveSaysNothing(t *testing.T) {
 	t.Run("N08 inactive, with claims", func(t *testing.T) {
 		p := hostile.New(t)
 		c := newTestClient(t, p)

@@ -144,7 +144,7 @@ func tellForeignKey(table string) func(*testing.T, string) error {
 	}
 }
 
-func TestIssuerLies(t *testing.T) {
+func TestHostileIssuer(t *testing.T) {
 	for _, l := range issuerLies {
 		t.Run(l.name, func(t *testing.T) {
 			if err := l.tell(t, ""); refusedBy(err) != l.check {

@@ -199,7 +199,7 @@ func tellFrontchannel(t *testing.T, i int, drop string) error {
 	return err
 }
 
-func TestFrontchannelLogout(t *testing.T) {
+func TestHostileFrontchannelLogout(t *testing.T) {
 	p := hostile.New(t)
 	c := newTestClient(t, p)
 	sessions := twoSessions(t, c, p)
@@ -225,5 +225,25 @@ func TestFrontchannelLogout(t *testing.T) {
 	p.SessionID = hostile.Canary
 	if _, err := c.VerifyFrontchannelLogout(t.Context(), p.FrontchannelLogout(frontchannelURI), sessions...); !errors.As(err, &v) || strings.Contains(err.Error(), hostile.Canary) {
 		t.Errorf("the error shows the name of a session: %v", err)
+	}
+}
+
+// TestHostileLogoutState: what comes back from a logout belongs to it, RP-Initiated Logout 1.0 section 3.
+func TestHostileLogoutState(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	rawURL, tx, err := c.LogoutURL(t.Context(), nil, "https://app.example/bye")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _ := url.Parse(rawURL)
+	state := u.Query().Get("state")
+	for name, states := range map[string][]string{"C16 another state": {"other"}, "C16 no state": nil, "C16 state twice": {state, state}} {
+		t.Run(name, func(t *testing.T) {
+			err := c.LogoutCallback(t.Context(), httpGet("https://app.example/bye?"+url.Values{"state": states}.Encode()), tx)
+			if refusedBy(err) != "state" {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }

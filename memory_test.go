@@ -62,8 +62,8 @@ func logInAndOut(t *testing.T, c *Client) {
 	}
 }
 
-// TestMemoryIsFlat: what a client keeps does not grow with the users it has seen. One comes every ten seconds, for two days.
-func TestMemoryIsFlat(t *testing.T) {
+// TestHostileMemoryIsFlat: what a client keeps does not grow with the users it has seen. One comes every ten seconds, for two days.
+func TestHostileMemoryIsFlat(t *testing.T) {
 	t.Run("S09 20,000 logins", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, err := New(Config{Issuer: forgetfulIssuer, ClientID: "client", Auth: None(), RedirectURI: "https://app.example/cb",

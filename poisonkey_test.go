@@ -13,8 +13,8 @@ import (
 
 func bothAlgs(cfg *Config) { cfg.IDTokenSigningAlgs = []string{"ES256", "RS256", "HS256"} }
 
-// TestPoisonKeys: an entry that nobody can use stands in front of the good key, under its id and under another.
-func TestPoisonKeys(t *testing.T) {
+// TestHostileKeySet: an entry that nobody can use stands in front of the good key, under its id and under another.
+func TestHostileKeySet(t *testing.T) {
 	p := hostile.Pipe(t)
 	good := longLived(p, p.SigningKey()).String()
 	for _, kid := range []string{p.SigningKey().ID, "poison"} {
@@ -32,8 +32,8 @@ func TestPoisonKeys(t *testing.T) {
 	}
 }
 
-// TestPoisonKeysSignNothing: whoever holds the private half of a key that must not be used cannot sign with it.
-func TestPoisonKeysSignNothing(t *testing.T) {
+// TestHostileKeySetSignsNothing: whoever holds the private half of a key that must not be used cannot sign with it.
+func TestHostileKeySetSignsNothing(t *testing.T) {
 	for _, l := range []struct {
 		name   string
 		poison func(t *testing.T) (key *hostile.Key, jwk map[string]any)

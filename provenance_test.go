@@ -250,8 +250,8 @@ func TestTokensShareNothing(t *testing.T) {
 	}
 }
 
-// TestClaimsAreNoErrands: an address in a claim is the user's word, or an attacker's; nothing is fetched from it.
-func TestClaimsAreNoErrands(t *testing.T) {
+// TestHostileClaimsAreNoErrands: an address in a claim is the user's word, or an attacker's; nothing is fetched from it.
+func TestHostileClaimsAreNoErrands(t *testing.T) {
 	t.Run("U07 addresses of the inside and sources of claims", func(t *testing.T) {
 		p := hostile.New(t)
 		errands := func(m map[string]any) {
@@ -279,8 +279,8 @@ func TestClaimsAreNoErrands(t *testing.T) {
 	})
 }
 
-// TestNoVerifierNoTokens: a login whose verifier is gone ends in an error. Nobody can take it out of a transaction, which is sealed.
-func TestNoVerifierNoTokens(t *testing.T) {
+// TestHostileNoVerifier: a login whose verifier is gone ends in an error. Nobody can take it out of a transaction, which is sealed.
+func TestHostileNoVerifier(t *testing.T) {
 	t.Run("C09 no verifier", func(t *testing.T) {
 		p := hostile.New(t)
 		c := newTestClient(t, p)
@@ -300,9 +300,9 @@ func TestNoVerifierNoTokens(t *testing.T) {
 	})
 }
 
-// TestAudienceEverywhere: the audience of an assertion is the issuer as one string, whichever endpoint it goes to: another server that is
+// TestHostileAssertionAudience: the audience of an assertion is the issuer as one string, whichever endpoint it goes to: another server that is
 // handed it can do nothing with it.
-func TestAudienceEverywhere(t *testing.T) {
+func TestHostileAssertionAudience(t *testing.T) {
 	t.Run("T19 every endpoint", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := hostile.Pipe(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
-// TestNothingPrintsASecret prints whatever a program holds in every way it might.
-func TestNothingPrintsASecret(t *testing.T) {
+// TestHostileNothingPrintsASecret prints whatever a program holds in every way it might.
+func TestHostileNothingPrintsASecret(t *testing.T) {
 	t.Run("S11 every verb and encoder", func(t *testing.T) {
 		p := hostile.New(t)
 		keys := []Secret{NewSecret(strings.Repeat(hostile.Canary, 8))}

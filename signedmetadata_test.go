@@ -169,7 +169,7 @@ func (l signedMetadataLie) tell(t *testing.T, drop string) error {
 	return err
 }
 
-func TestSignedMetadataLies(t *testing.T) {
+func TestHostileSignedMetadata(t *testing.T) {
 	for _, l := range signedMetadataLies {
 		t.Run(l.name, func(t *testing.T) {
 			err := l.tell(t, "")

@@ -66,8 +66,8 @@ func TestColdStart(t *testing.T) {
 	})
 }
 
-// TestUnknownKeyFlood: 10,000 tokens with made-up key ids in two seconds.
-func TestUnknownKeyFlood(t *testing.T) {
+// TestHostileUnknownKeyFlood: 10,000 tokens with made-up key ids in two seconds.
+func TestHostileUnknownKeyFlood(t *testing.T) {
 	t.Run("J12 a flood of made-up key ids", func(t *testing.T) {
 		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			good := longLived(p, p.SigningKey()).String()
@@ -128,8 +128,8 @@ func TestBadSignatureFlood(t *testing.T) {
 	})
 }
 
-// TestKeyServerDown: J20, whatever comes instead of keys, the old ones serve until the hard age, and no longer.
-func TestKeyServerDown(t *testing.T) {
+// TestHostileKeyServerDown: J20, whatever comes instead of keys, the old ones serve until the hard age, and no longer.
+func TestHostileKeyServerDown(t *testing.T) {
 	for _, fault := range hostile.Faults() {
 		t.Run("J17 the keys' server: "+fault.Name, func(t *testing.T) {
 			storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
@@ -166,8 +166,8 @@ func TestKeyServerDown(t *testing.T) {
 	}
 }
 
-// TestRotation: the first tokens under a new key arrive all at once.
-func TestRotation(t *testing.T) {
+// TestHostileRotation: the first tokens under a new key arrive all at once.
+func TestHostileRotation(t *testing.T) {
 	t.Run("J15 a new key and 200 callers", func(t *testing.T) {
 		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			old := longLived(p, p.SigningKey()).String()
@@ -183,8 +183,8 @@ func TestRotation(t *testing.T) {
 	})
 }
 
-// TestFirstCallerGivesUp: the fetch is nobody's own.
-func TestFirstCallerGivesUp(t *testing.T) {
+// TestHostileFirstCallerGivesUp: the fetch is nobody's own.
+func TestHostileFirstCallerGivesUp(t *testing.T) {
 	t.Run("J16 the first caller gives up", func(t *testing.T) {
 		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			good := longLived(p, p.SigningKey()).String()
@@ -212,8 +212,8 @@ func TestFirstCallerGivesUp(t *testing.T) {
 	})
 }
 
-// TestWithdrawnKey: a key that is published no more is refused after the soft age, whatever lifetime the set was given.
-func TestWithdrawnKey(t *testing.T) {
+// TestHostileWithdrawnKey: a key that is published no more is refused after the soft age, whatever lifetime the set was given.
+func TestHostileWithdrawnKey(t *testing.T) {
 	for _, l := range []struct {
 		name, cacheControl string
 		refusedAfter       time.Duration
@@ -239,8 +239,8 @@ func TestWithdrawnKey(t *testing.T) {
 	}
 }
 
-// TestKeysStayWithTheirIssuer: two issuers use the same key id.
-func TestKeysStayWithTheirIssuer(t *testing.T) {
+// TestHostileKeysStayWithTheirIssuer: two issuers use the same key id.
+func TestHostileKeysStayWithTheirIssuer(t *testing.T) {
 	t.Run("J21 two issuers use the same key id", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p, q := hostile.PipeAt(t, "one.example"), hostile.PipeAt(t, "two.example")
@@ -329,9 +329,9 @@ func TestMovedKeySet(t *testing.T) {
 	})
 }
 
-// TestManyAtOnce: one client serves many users at once, each through login, UserInfo, a protected resource, refresh, introspection, revocation
+// TestHostileManyAtOnce: one client serves many users at once, each through login, UserInfo, a protected resource, refresh, introspection, revocation
 // and logout; nobody gets what is another's.
-func TestManyAtOnce(t *testing.T) {
+func TestHostileManyAtOnce(t *testing.T) {
 	for name, bound := range map[string]DPoP{"S12 a key per grant": DPoPPerGrant(), "S12 one key": DPoPKey(newKey(t)), "S12 no key": {}} {
 		t.Run(name, func(t *testing.T) {
 			p := hostile.New(t)

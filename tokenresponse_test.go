@@ -57,7 +57,7 @@ var tokenResponseLies = []struct {
 	{"T08 id_token a number", responseMember("id_token", `1`), "id_token"},
 }
 
-func TestTokenResponseLies(t *testing.T) {
+func TestHostileTokenResponse(t *testing.T) {
 	for _, l := range tokenResponseLies {
 		t.Run(l.name, func(t *testing.T) {
 			p := hostile.New(t)
@@ -74,7 +74,7 @@ func TestTokenResponseLies(t *testing.T) {
 	}
 }
 
-func TestTokenResponseTruths(t *testing.T) {
+func TestHostileTokenResponseTruths(t *testing.T) {
 	for _, truth := range []struct {
 		name string
 		tell func(map[string]any)
@@ -104,8 +104,8 @@ func TestTokenResponseTruths(t *testing.T) {
 	}
 }
 
-// TestTokenEndpointTroubles: what comes instead of an answer is named, and the request is never sent again.
-func TestTokenEndpointTroubles(t *testing.T) {
+// TestHostileTokenEndpoint: what comes instead of an answer is named, and the request is never sent again.
+func TestHostileTokenEndpoint(t *testing.T) {
 	echo := func(w http.ResponseWriter, r *http.Request) {
 		r.ParseForm()
 		w.Header().Set("Content-Type", "application/json")

@@ -190,8 +190,8 @@ func TestTokenSourceLife(t *testing.T) {
 	})
 }
 
-// TestTokenSourceStorm: 1,000 callers in four processes, one refresh.
-func TestTokenSourceStorm(t *testing.T) {
+// TestHostileTokenSourceStorm: 1,000 callers in four processes, one refresh.
+func TestHostileTokenSourceStorm(t *testing.T) {
 	t.Run("T20 1,000 callers", func(t *testing.T) {
 		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 			honest := s.Honest("token")
@@ -359,8 +359,8 @@ func TestTokenSourceLogInAgain(t *testing.T) {
 	})
 }
 
-// TestTokenSourceLostAnswer: nobody knows what became of it, so the next one tries once, and says why it may not have worked.
-func TestTokenSourceLostAnswer(t *testing.T) {
+// TestHostileTokenSourceLostAnswer: nobody knows what became of it, so the next one tries once, and says why it may not have worked.
+func TestHostileTokenSourceLostAnswer(t *testing.T) {
 	t.Run("T22 the answer is lost", func(t *testing.T) {
 		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 			honest := s.Honest("token")
@@ -619,8 +619,8 @@ func TestTokenSourceStoreTrouble(t *testing.T) {
 	}
 }
 
-// TestTokenSourceSaveTrouble: whoever brought tokens hears that they are not kept, and has them still.
-func TestTokenSourceSaveTrouble(t *testing.T) {
+// TestHostileTokenSourceSaveTrouble: whoever brought tokens hears that they are not kept, and has them still.
+func TestHostileTokenSourceSaveTrouble(t *testing.T) {
 	t.Run("T21 a store that is full", func(t *testing.T) {
 		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 			s.backend.breaks(func(string) error { return store.ErrFull })

@@ -227,8 +227,8 @@ func TestUserInfoNonce(t *testing.T) {
 	}
 }
 
-// TestNonceOfAnyAnswer: a nonce that comes with any answer, a refusal or not, is in the next proof for that role, and in no other.
-func TestNonceOfAnyAnswer(t *testing.T) {
+// TestHostileNonceOfAnyAnswer: a nonce that comes with any answer, a refusal or not, is in the next proof for that role, and in no other.
+func TestHostileNonceOfAnyAnswer(t *testing.T) {
 	for name, row := range map[string]struct {
 		status   int
 		nonces   []string

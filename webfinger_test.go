@@ -141,7 +141,7 @@ func tellWebFinger(lie func(map[string]any), allow func(string) bool) func(*test
 	}
 }
 
-func TestWebFingerLies(t *testing.T) {
+func TestHostileWebFinger(t *testing.T) {
 	for _, l := range webFingerLies {
 		err := tellWebFinger(l.lie, l.allow)(t, "")
 		var v *VerificationError
@@ -168,8 +168,8 @@ func TestWebFingerLies(t *testing.T) {
 	}
 }
 
-// TestIdentifiersOfTheInside: who types an address of our own network gets no request made there.
-func TestIdentifiersOfTheInside(t *testing.T) {
+// TestHostileIdentifiersOfTheInside: who types an address of our own network gets no request made there.
+func TestHostileIdentifiersOfTheInside(t *testing.T) {
 	t.Run("D20 every spelling", func(t *testing.T) {
 		p := hostile.New(t) // on a loopback address
 		for _, identifier := range []string{"acct:alice@" + p.Host(), "alice@" + p.Host(), p.Host(), "https://" + strings.Replace(p.Host(), "127.0.0.1", "localhost", 1), "acct:alice@" + strings.Replace(p.Host(), "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {

@@ -235,8 +235,8 @@ func withHeader(compact, header string) string {
 	return strings.Join(p, ".")
 }
 
-// TestRefusedBeforeAnyWork: the header alone is enough to say no.
-func TestRefusedBeforeAnyWork(t *testing.T) {
+// TestHostileRefusedBeforeAnyWork: the header alone is enough to say no.
+func TestHostileRefusedBeforeAnyWork(t *testing.T) {
 	good := must(Encrypt("RSA-OAEP-256", "A256GCM").Encrypt(t.Context(), []byte(payload), set(rsaKey().Public(), nil)))
 	n := 0
 	d := Keys(decrypts{hsm{rsaKey()}, &n}).Encodings("A256GCM", "A128CBC-HS256")
@@ -287,8 +287,8 @@ func nonCanonical(compact string) string {
 	return compact[:last] + string(alphabet[strings.IndexByte(alphabet, compact[last])^1])
 }
 
-// TestOneError: past the header every failure is the same, so that nobody learns which step it was.
-func TestOneError(t *testing.T) {
+// TestHostileOneError: past the header every failure is the same, so that nobody learns which step it was.
+func TestHostileOneError(t *testing.T) {
 	flip := func(compact string, part int) string {
 		p := parts(compact)
 		b := must(decode(p[part]))

@@ -12,8 +12,8 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
-// TestCallbackLies: the C cases, each by its number. Nobody is signed in, and the code goes nowhere.
-func TestCallbackLies(t *testing.T) {
+// TestHostileCallback: the C cases, each by its number. Nobody is signed in, and the code goes nowhere.
+func TestHostileCallback(t *testing.T) {
 	query := func(change func(q url.Values)) func(b *browser, r *http.Request) *http.Request {
 		return func(_ *browser, r *http.Request) *http.Request {
 			q := r.URL.Query()
@@ -102,8 +102,8 @@ func TestCallbackLies(t *testing.T) {
 	}
 }
 
-// TestCallbackReplay: C04, also for whoever has kept the cookie.
-func TestCallbackReplay(t *testing.T) {
+// TestHostileCallbackReplay: C04, also for whoever has kept the cookie.
+func TestHostileCallbackReplay(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		location := b.start("/x")
 		kept := *b.cookies[b.transactions()[0]]

@@ -32,8 +32,8 @@ func TestLogin(t *testing.T) {
 	})
 }
 
-// TestCookieFlags: S07, every flag of every cookie.
-func TestCookieFlags(t *testing.T) {
+// TestHostileCookieFlags: S07, every flag of every cookie.
+func TestHostileCookieFlags(t *testing.T) {
 	for _, l := range []struct {
 		name string
 		tune func(*Config)
@@ -108,8 +108,8 @@ func apiCall(method, target string) *http.Request {
 	return r
 }
 
-// TestTabs: C08, two logins of one browser do not disturb each other, in whatever order they end.
-func TestTabs(t *testing.T) {
+// TestHostileTabs: C08, two logins of one browser do not disturb each other, in whatever order they end.
+func TestHostileTabs(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		one, two := b.start("/one"), b.start("/two")
 		for _, l := range []struct{ location, want string }{{two, "/two"}, {one, "/one"}} {

@@ -44,8 +44,8 @@ func TestLogout(t *testing.T) {
 	}, func(c *Config) { c.AfterLogout = "/bye" })
 }
 
-// TestLogoutLies: C16, an answer that no logout of this browser waits for leads nowhere, and nobody is frightened by it.
-func TestLogoutLies(t *testing.T) {
+// TestHostileLogout: C16, an answer that no logout of this browser waits for leads nowhere, and nobody is frightened by it.
+func TestHostileLogout(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		other := b.also()

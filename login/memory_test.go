@@ -13,8 +13,8 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
-// TestMemoryIsFlat: S09, what logins and logouts leave behind does not grow with them. One comes every five seconds, for days.
-func TestMemoryIsFlat(t *testing.T) {
+// TestHostileMemoryIsFlat: S09, what logins and logouts leave behind does not grow with them. One comes every five seconds, for days.
+func TestHostileMemoryIsFlat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, openid.Config{Issuer: forgetfulIssuer, ClientID: "client", Auth: openid.None(),
 			HTTPClient: &http.Client{Transport: forgetful{key: hostile.NewKey(t, "ES256", "k")}}})

@@ -19,8 +19,8 @@ func targets(t testing.TB) *core {
 	return h.core
 }
 
-// TestReturnTargets: C14, RFC 9700 section 4.11.
-func TestReturnTargets(t *testing.T) {
+// TestHostileReturnTargets: C14, RFC 9700 section 4.11.
+func TestHostileReturnTargets(t *testing.T) {
 	c := targets(t)
 	for raw, want := range map[string]string{
 		"/":                                "/",
@@ -53,8 +53,8 @@ func TestReturnTargets(t *testing.T) {
 	}
 }
 
-// TestReturnTargetsFromOutside: a link of somebody else's leads into this site, whatever it says.
-func TestReturnTargetsFromOutside(t *testing.T) {
+// TestHostileReturnTargetsFromOutside: C14, a link of somebody else's leads into this site, whatever it says.
+func TestHostileReturnTargetsFromOutside(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		for _, lie := range []string{"//evil.example", `/\evil.example`, "https://evil.example", "https://app.example//evil.example", "https://app.example@evil.example", "https://app.example.evil.example/",
 			"/%2Fevil.example", "/x\r\nSet-Cookie:a=b"} {

@@ -16,8 +16,8 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
-// TestSessionLifetimes: S04. The ID Token of an hour has nothing to do with it.
-func TestSessionLifetimes(t *testing.T) {
+// TestHostileSessionLifetimes: S04. The ID Token of an hour has nothing to do with it.
+func TestHostileSessionLifetimes(t *testing.T) {
 	both(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		stolen := b.session()
@@ -66,8 +66,8 @@ func TestTouch(t *testing.T) {
 	}, counted.use)
 }
 
-// TestReplayAfterLogout: S05. In cookies it cannot be, and Config says so.
-func TestReplayAfterLogout(t *testing.T) {
+// TestHostileReplayAfterLogout: S05. In cookies it cannot be, and Config says so.
+func TestHostileReplayAfterLogout(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		stolen := b.session()
@@ -77,8 +77,8 @@ func TestReplayAfterLogout(t *testing.T) {
 	})
 }
 
-// TestSessionFixation: S06, the id is another one after each login, and what the application keeps stays if it is the same person's.
-func TestSessionFixation(t *testing.T) {
+// TestHostileSessionFixation: S06, the id is another one after each login, and what the application keeps stays if it is the same person's.
+func TestHostileSessionFixation(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		wants(t, b.get("/set?cart=apple"), 200, "apple")
 		planted := b.session()
@@ -138,8 +138,8 @@ func TestValuesAreBounded(t *testing.T) {
 	})
 }
 
-// TestNothingPrints: S11.
-func TestNothingPrints(t *testing.T) {
+// TestHostileNothingPrints: S11.
+func TestHostileNothingPrints(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		var seen []any
 		a.cfg.OnLogin = func(_ context.Context, r *Result) error {
@@ -169,8 +169,8 @@ func TestNothingPrints(t *testing.T) {
 	}, func(c *Config) { c.Scope = []string{"openid", "offline_access"} })
 }
 
-// TestConcurrentSession: S12, callbacks, refreshes, changes, reads and a logout of one session at once. Nobody outlives the logout.
-func TestConcurrentSession(t *testing.T) {
+// TestHostileConcurrentSession: S12, callbacks, refreshes, changes, reads and a logout of one session at once. Nobody outlives the logout.
+func TestHostileConcurrentSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := hostile.Pipe(t)
 		p.Lifetime = time.Minute

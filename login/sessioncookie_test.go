@@ -39,8 +39,8 @@ func flips(s string) (list []string) {
 	return list
 }
 
-// TestSessionBitFlips: S01, in the session and in the transaction, and whatever else is no cookie of ours.
-func TestSessionBitFlips(t *testing.T) {
+// TestHostileSessionBitFlips: S01, in the session, and whatever else is no cookie of ours.
+func TestHostileSessionBitFlips(t *testing.T) {
 	both(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		good := b.session()
@@ -59,7 +59,8 @@ func TestSessionBitFlips(t *testing.T) {
 	})
 }
 
-func TestTransactionBitFlips(t *testing.T) {
+// TestHostileTransactionBitFlips: S01, the transaction's.
+func TestHostileTransactionBitFlips(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		location := b.start("/")
 		name := b.transactions()[0]
@@ -86,8 +87,8 @@ func TestTransactionBitFlips(t *testing.T) {
 	})
 }
 
-// TestForeignCookies: S02, what another application made, which shares keys and store.
-func TestForeignCookies(t *testing.T) {
+// TestHostileForeignCookies: S02, what another application made, which shares keys and store.
+func TestHostileForeignCookies(t *testing.T) {
 	both(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		good := b.session()
@@ -117,8 +118,8 @@ func TestForeignCookies(t *testing.T) {
 	})
 }
 
-// TestForeignSealedCookies: S02 for sealed sessions.
-func TestForeignSealedCookies(t *testing.T) {
+// TestHostileForeignSealedCookies: S02 for sealed sessions.
+func TestHostileForeignSealedCookies(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		now := time.Now()
@@ -156,8 +157,8 @@ func TestForeignSealedCookies(t *testing.T) {
 	}, stateless)
 }
 
-// TestKeyRotation: S08, nobody is logged out, and no login under way is lost.
-func TestKeyRotation(t *testing.T) {
+// TestHostileKeyRotation: S08, nobody is logged out, and no login under way is lost.
+func TestHostileKeyRotation(t *testing.T) {
 	both(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		before := b.session()

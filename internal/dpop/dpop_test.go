@@ -101,7 +101,7 @@ func TestProofsAreNeverTheSame(t *testing.T) {
 	}
 }
 
-func TestTarget(t *testing.T) {
+func TestHostileTarget(t *testing.T) {
 	t.Run("P06 addresses as they are signed", func(t *testing.T) {
 		for raw, want := range map[string]string{
 			"https://rs.example":              "https://rs.example/",
@@ -151,7 +151,7 @@ func must[T any](v T, err error) T {
 
 func nonce(values ...string) http.Header { return http.Header{"Dpop-Nonce": values} }
 
-func TestNonces(t *testing.T) {
+func TestHostileNonces(t *testing.T) {
 	var n Nonces
 	op, rs := parse(t, "https://op.example/token"), parse(t, "https://rs.example/")
 	if n.Get(AuthorizationServer, op) != "" || !n.Learn(AuthorizationServer, op, nonce("one")) {

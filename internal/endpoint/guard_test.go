@@ -32,8 +32,8 @@ func TestPublicAddresses(t *testing.T) {
 	}
 }
 
-// TestPublicTransport: The guard stands where the connection is made, behind all spellings of an address.
-func TestPublicTransport(t *testing.T) {
+// TestHostilePublicTransport: The guard stands where the connection is made, behind all spellings of an address.
+func TestHostilePublicTransport(t *testing.T) {
 	t.Run("D20 every spelling", func(t *testing.T) {
 		there := serve(t, answer(200, "{}", "Content-Type", "application/json"))
 		for _, host := range []string{there.Hostname(), "localhost", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"} {

@@ -51,7 +51,7 @@ func TestSplitRefuses(t *testing.T) {
 	}
 }
 
-func TestSplitAllocatesNothingForGarbage(t *testing.T) {
+func TestHostileSplitAllocatesNothing(t *testing.T) {
 	t.Run("I43 dots", func(t *testing.T) {
 		for _, token := range []string{strings.Repeat(".", 5_000_000), strings.Repeat("a.", MaxToken/2)} {
 			// The refusal itself and the number in it.

@@ -98,7 +98,7 @@ func TestSetSkipsKeysItCannotUse(t *testing.T) {
 	}
 }
 
-func TestSetRefuses(t *testing.T) {
+func TestHostileSet(t *testing.T) {
 	good := jwkWith("Ed25519", "")
 	for _, tt := range []struct{ lie, doc, got string }{
 		{"nothing", ``, "JSON is not an object"},
@@ -226,8 +226,8 @@ func FuzzSet(f *testing.F) {
 	})
 }
 
-// TestPrivateMembers: a set that publishes any part of a private key has given that key away.
-func TestPrivateMembers(t *testing.T) {
+// TestHostilePrivateMembers: a set that publishes any part of a private key has given that key away.
+func TestHostilePrivateMembers(t *testing.T) {
 	t.Run("J23 a private key", func(t *testing.T) {
 		for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "priv"} {
 			if _, err := ParseKey([]byte(jwkWith("ES256", `"`+name+`":"AAAA",`))); err == nil {

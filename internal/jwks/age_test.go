@@ -29,8 +29,8 @@ var outages = []struct {
 	{"never", hang},
 }
 
-// TestOldKeysServeThroughAnOutage: J17, J20. However the server fails, known keys serve, at once, until the hard age.
-func TestOldKeysServeThroughAnOutage(t *testing.T) {
+// TestHostileOutage: J17, J20. However the server fails, known keys serve, at once, until the hard age.
+func TestHostileOutage(t *testing.T) {
 	for _, o := range outages {
 		t.Run(o.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

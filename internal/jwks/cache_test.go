@@ -196,8 +196,8 @@ func TestFetchKeepsContextValues(t *testing.T) {
 	})
 }
 
-// TestFailingColdLoadIsNotHammered: callers share a failure, and a few tries a minute.
-func TestFailingColdLoadIsNotHammered(t *testing.T) {
+// TestHostileColdLoad: callers share a failure, and a few tries a minute.
+func TestHostileColdLoad(t *testing.T) {
 	t.Run("J13 no keys yet, and no answer", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := serve(refuse)
