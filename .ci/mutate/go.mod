@@ -1,0 +1,3 @@
+module github.com/openid-client/openid/.ci/mutate
+
+go 1.26.0
