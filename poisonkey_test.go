@@ -3,6 +3,7 @@ package openid
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -11,7 +12,7 @@ import (
 	"github.com/openid-client/openid/internal/hostile"
 )
 
-func bothAlgs(cfg *Config) { cfg.IDTokenSigningAlgs = []string{"ES256", "RS256", "HS256"} }
+func manyAlgs(cfg *Config) { cfg.IDTokenSigningAlgs = []string{"ES256", "RS256", "HS256", "Ed25519"} }
 
 // TestHostileKeySet: an entry that nobody can use stands in front of the good key, under its id and under another.
 func TestHostileKeySet(t *testing.T) {
@@ -22,12 +23,12 @@ func TestHostileKeySet(t *testing.T) {
 		for _, name := range slices.Sorted(maps.Keys(entries)) {
 			t.Run(name+" as "+kid, func(t *testing.T) {
 				p.JWKS = hostile.Beside(entries[name])
-				verify(t, newTestClient(t, p, bothAlgs), good)
+				verify(t, newTestClient(t, p, manyAlgs), good)
 			})
 		}
 		t.Run("all as "+kid, func(t *testing.T) {
 			p.JWKS = hostile.Beside(slices.Collect(maps.Values(entries))...)
-			verify(t, newTestClient(t, p, bothAlgs), good)
+			verify(t, newTestClient(t, p, manyAlgs), good)
 		})
 	}
 }
@@ -60,6 +61,18 @@ func TestHostileKeySetSignsNothing(t *testing.T) {
 			k.Signature = func(input []byte) []byte { return unencrypted(input, 256) }
 			return k, jwk
 		}},
+		{"J27 RSA of a chip", func(*testing.T) (*hostile.Key, map[string]any) {
+			k := hostile.NewROCAKey("poison")
+			return k, k.PublicJWK()
+		}},
+		{"J28 Ed25519 of small order", func(t *testing.T) (*hostile.Key, map[string]any) {
+			k := hostile.NewKey(t, "Ed25519", "poison")
+			jwk := k.PublicJWK()
+			neutral := append([]byte{1}, make([]byte, 31)...) // as the key and in the signature: 0·B = 1 + h·1
+			jwk["x"] = base64.RawURLEncoding.EncodeToString(neutral)
+			k.Signature = func([]byte) []byte { return append(neutral, make([]byte, 32)...) }
+			return k, jwk
+		}},
 		{"J22 a secret that everybody can read", func(t *testing.T) (*hostile.Key, map[string]any) {
 			k := hostile.NewKey(t, "HS256", "poison")
 			return k, k.PublicJWK()
@@ -77,7 +90,7 @@ func TestHostileKeySetSignsNothing(t *testing.T) {
 				entry = json.RawMessage(hostile.WithMember(text, "kty", `"EC"`))
 			}
 			p.JWKS = hostile.Beside(entry)
-			c := newTestClient(t, p, bothAlgs)
+			c := newTestClient(t, p, manyAlgs)
 			for range 2 { // cold and warm
 				if key.Alg == "HS256" { // judged by the client's own secret, never by a key of the set
 					refuse(t, c, longLived(p, key).String(), "signature")

@@ -230,6 +230,11 @@ func nextRSAKey() *rsa.PrivateKey {
 		}
 	}
 	p, q := s.primes[s.a], s.primes[s.b]
+	return rsaKeyOf(p, q)
+}
+
+func rsaKeyOf(p, q *big.Int) *rsa.PrivateKey {
+	one, e := big.NewInt(1), big.NewInt(65537)
 	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
 	k := &rsa.PrivateKey{
 		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537},
@@ -238,4 +243,28 @@ func nextRSAKey() *rsa.PrivateKey {
 	}
 	k.Precompute()
 	return k
+}
+
+// NewROCAKey makes an RSA key as the chips of CVE-2017-15361 did, with primes of
+// the form k·M + (65537^a mod M): who looks finds the private half.
+func NewROCAKey(kid string) *Key {
+	one, e, m := big.NewInt(1), big.NewInt(65537), big.NewInt(1)
+	for n := int64(2); n <= 701; n++ { // M is the product of the first 126 primes
+		if big.NewInt(n).ProbablyPrime(0) {
+			m.Mul(m, big.NewInt(n))
+		}
+	}
+	top := new(big.Int).Lsh(one, 1024)
+	prime := func() *big.Int {
+		for {
+			k := new(big.Int).Div(top, m)
+			k.Sub(k, must(rand.Int(rand.Reader, big.NewInt(1<<32))))
+			p := new(big.Int).Exp(e, must(rand.Int(rand.Reader, m)), m)
+			p.Add(p, k.Mul(k, m))
+			if p.BitLen() == 1024 && p.ProbablyPrime(5) && new(big.Int).Mod(new(big.Int).Sub(p, one), e).Sign() != 0 {
+				return p
+			}
+		}
+	}
+	return &Key{Alg: "RS256", ID: kid, Private: rsaKeyOf(prime(), prime())}
 }

@@ -71,6 +71,9 @@ func NewKey(pub crypto.PublicKey, id string) (*Key, error) {
 		if len(pub) != ed25519.PublicKeySize {
 			return nil, fmt.Errorf("an Ed25519 key has %d bytes", ed25519.PublicKeySize)
 		}
+		if smallOrder(pub) {
+			return nil, errors.New("an Ed25519 point of small order is nobody's key")
+		}
 		k.public = ed25519.PublicKey(bytes.Clone(pub))
 		k.serves = servedBy(func(a algorithm) bool { return a.crv == "Ed25519" })
 	case *mldsa.PublicKey:
@@ -96,7 +99,7 @@ func checkRSA(n *big.Int, e int) error {
 	case uint64(e) > maxExponent:
 		return errors.New("the RSA exponent is too large")
 	}
-	return nil
+	return checkModulus(n)
 }
 
 // maxExponent is as far as crypto/rsa goes, on every platform.

@@ -71,6 +71,8 @@ func TestNewKeyRefuses(t *testing.T) {
 		{"RSA of 8193 bits", &rsa.PublicKey{N: oddOf(8193), E: 65537}, "8193 bits"},
 		{"an even modulus", &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 65537}, "even"},
 		{"a negative modulus", &rsa.PublicKey{N: new(big.Int).Neg(good.N), E: 65537}, "negative"},
+		{"a small factor", &rsa.PublicKey{N: new(big.Int).Mul(good.N, big.NewInt(3)), E: 65537}, "divided by 3"},
+		{"ROCA", &rsa.PublicKey{N: rocaModulus(2048), E: 65537}, "CVE-2017-15361"},
 		{"e = 1", withE(1), "exponent"},
 		{"e = -3", withE(-3), "exponent"},
 		{"e = 65536", withE(65536), "exponent"},
@@ -80,6 +82,7 @@ func TestNewKeyRefuses(t *testing.T) {
 		{"a point off its curve", &offCurve, "not on its curve"},
 		//lint:ignore SA1019 a wrong point has to be made by hand
 		{"the point at infinity", &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int), Y: new(big.Int)}, "not on its curve"},
+		{"an Ed25519 key of small order", ed25519.PublicKey(append([]byte{1}, make([]byte, 31)...)), "small order"},
 		{"31 bytes of Ed25519", ed25519.PublicKey(make([]byte, 31)), "32 bytes"},
 		{"a private key", rsaKey(), "not supported"},
 		{"a secret", testSecret, "not supported"},

@@ -99,7 +99,6 @@ const (
 	questionMark  = "holds a question mark, which is no base64url"
 	anotherAlg    = "its key names another alg in its JWK, which binds it (RFC 7517 section 4.4)"
 	twoOfOneName  = "servers do publish two keys of one kid, and both are tried"
-	notLookedFor  = "an RSA key of a chip of 2012 to 2017 (ROCA), whose fingerprint is not looked for"
 	notForClients = "encrypted under a shared secret, which jwe refuses"
 	noRSA15       = "RSA1_5 is refused for its padding oracle (RFC 8725bis section 3.2)"
 )
@@ -117,7 +116,7 @@ func TestWycheproofSignatures(t *testing.T) {
 }
 
 func TestWycheproofKeys(t *testing.T) {
-	deviations := deviation{4: twoOfOneName, 7: notLookedFor}
+	deviations := deviation{4: twoOfOneName}
 	for _, g := range read(t, "json_web_key_test.json", 26).TestGroups {
 		for _, v := range g.Tests {
 			deviations.judge(t, v, verifies(t, g.Public, g.Private, string(v.JWS)))
@@ -126,7 +125,7 @@ func TestWycheproofKeys(t *testing.T) {
 }
 
 func TestWycheproofCrypto(t *testing.T) {
-	deviations := deviation{46: notLookedFor, 50: notForClients}
+	deviations := deviation{50: notForClients}
 	for _, g := range read(t, "json_web_crypto_test.json", 83).TestGroups {
 		for _, v := range g.Tests {
 			if strings.HasPrefix(g.Comment, "jwe") {
