@@ -45,7 +45,7 @@ var floors = map[string]floor{
 	"internal/jwks": {ours: floor0, without: reflectingJSON},
 	"internal/dpop": {ours: floor0, without: reflectingJSON},
 	"store":         {},
-	"jwe":           {theirs: []string{jsontext, gojose, gojose + "/cipher"}},
+	"jwe":           {ours: []string{"internal/jose"}, theirs: []string{jsontext, gojose, gojose + "/cipher"}},
 
 	// Floor 2.
 	".": {ours: append([]string{"internal/jwks", "internal/dpop", "store"}, floor0...), theirs: []string{jsontext}, without: templates},

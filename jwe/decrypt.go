@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	josecipher "github.com/go-jose/go-jose/v4/cipher"
+
+	"github.com/openid-client/openid/internal/jose"
 )
 
 // A Key is a private key with what the server knows of it. Private is an *rsa.PrivateKey of 2048 bits or more, an *ecdsa.PrivateKey, an
@@ -97,8 +99,8 @@ func newKey(k Key) (key, error) {
 		if !ok {
 			return key{}, fmt.Errorf("expected an RSA or elliptic curve key, got %T", private.Public())
 		}
-		if public.N.BitLen() < 2048 {
-			return key{}, fmt.Errorf("expected at least 2048 bits (RFC 7518 §4.3), got %d", public.N.BitLen())
+		if err := jose.CheckRSA(public); err != nil {
+			return key{}, fmt.Errorf("expected a strong key (RFC 7518 §4.3): %w", err)
 		}
 		usable.rsa = private
 	default:

@@ -17,6 +17,8 @@ import (
 	josecipher "github.com/go-jose/go-jose/v4/cipher"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/openid-client/openid/internal/jose"
 )
 
 // An Encrypter encrypts for whoever publishes a key set.
@@ -179,11 +181,11 @@ func (e *Encrypter) fitting(jwk jsontext.Value) *recipient {
 	if keyManagements[e.alg].hash != 0 {
 		n, err1 := decode(m["n"])
 		exponent, err2 := decode(m["e"])
-		if m["kty"] != "RSA" || err1 != nil || err2 != nil || len(n) < 256 || len(n) > 2048 || len(exponent) == 0 || len(exponent) > 4 {
+		if m["kty"] != "RSA" || err1 != nil || err2 != nil || len(exponent) > 4 {
 			return nil
 		}
 		to.rsa = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(exponent).Int64())}
-		if to.rsa.N.BitLen() < 2048 {
+		if jose.CheckRSA(to.rsa) != nil {
 			return nil
 		}
 		return to

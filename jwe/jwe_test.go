@@ -25,6 +25,8 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
@@ -191,20 +193,24 @@ func TestKeyInHSM(t *testing.T) {
 
 func TestKeysThatAreRefused(t *testing.T) {
 	short := must(rsa.GenerateKey(rand.Reader, 1024))
+	chip := hostile.NewROCAKey("").Private
 	for name, d := range map[string]*Decrypter{
-		"none": Keys(), "nil": Keys(nil), "a short one": Keys(short), "a public one": Keys(rsaKey().Public()), "a secret": Keys([]byte("secret")),
+		"J27 one of a chip": Keys(chip),
+		"none":              Keys(), "nil": Keys(nil), "a short one": Keys(short), "a public one": Keys(rsaKey().Public()), "a secret": Keys([]byte("secret")),
 		"P-224": Keys(must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))), "an algorithm for another": Keys(Key{rsaKey(), "", "ECDH-ES"}),
 		"RSA1_5": Keys(Key{rsaKey(), "", "RSA1_5"}), "one good, one bad": Keys(rsaKey(), nil), "an encoding of nobody": Keys(rsaKey()).Encodings("A256CTR"),
 	} {
-		if d.Err() == nil {
-			t.Errorf("%s is taken", name)
-		}
-		if _, err := d.Decrypt(t.Context(), "a.b.c.d.e"); err == nil {
-			t.Errorf("%s decrypts", name)
-		}
-		if s := fmt.Sprintf("%v %+v", d, d); strings.Contains(s, "0x") || len(s) > 100 {
-			t.Errorf("%s prints %s", name, s)
-		}
+		t.Run(name, func(t *testing.T) {
+			if d.Err() == nil {
+				t.Error("it is taken")
+			}
+			if _, err := d.Decrypt(t.Context(), "a.b.c.d.e"); err == nil {
+				t.Error("it decrypts")
+			}
+			if s := fmt.Sprintf("%v %+v", d, d); strings.Contains(s, "0x") || len(s) > 100 {
+				t.Errorf("it prints %s", s)
+			}
+		})
 	}
 	for _, e := range []*Encrypter{Encrypt("RSA1_5", "A128GCM"), Encrypt("dir", "A128GCM"), Encrypt("RSA-OAEP", "none")} {
 		if e.Err() == nil {
@@ -382,21 +388,39 @@ func TestRecipient(t *testing.T) {
 		"another algorithm":         set(rsaKey().Public(), map[string]any{"alg": "RSA-OAEP"}),
 		"another type":              set(curveKeys()["P-256"].PublicKey(), nil),
 		"a short key":               set(short.Public(), nil),
+		"e = 1":                     set(rsaKey().Public(), map[string]any{"e": "AQ"}),
+		"e = 2":                     set(rsaKey().Public(), map[string]any{"e": "Ag"}),
+		"no exponent":               set(rsaKey().Public(), map[string]any{"e": ""}),
+		"an even modulus":           set(&rsa.PublicKey{N: new(big.Int).Lsh(rsaKey().N, 1), E: 65537}, nil),
+		"a small factor":            set(&rsa.PublicKey{N: new(big.Int).Mul(rsaKey().N, big.NewInt(5)), E: 65537}, nil),
+		"J27 a key of a chip":       set(hostile.NewROCAKey("").Private.(*rsa.PrivateKey).Public(), nil),
 		"no number":                 set(rsaKey().Public(), map[string]any{"n": "?"}),
 		"an even more wrong number": set(rsaKey().Public(), map[string]any{"n": 1}),
 		"no key":                    []byte(`{"keys":[]}`), "no set": []byte(`{}`), "no JSON": []byte(`x`), "keys twice": []byte(`{"keys":[],"keys":[]}`), "half a set": []byte(`{"keys":[{]}`),
 	} {
-		if _, err := enc.Encrypt(t.Context(), nil, jwks); err == nil || !strings.Contains(err.Error(), "expected a key") {
-			t.Errorf("%s: %v", name, err)
-		}
-		// The right one is found behind it.
-		both := bytes.Replace(good, []byte(`[`), append([]byte(`[`), append(bytes.TrimSuffix(bytes.TrimPrefix(jwks, []byte(`{"keys":[`)), []byte(`]}`)), ',')...), 1)
-		if !json.Valid(both) {
-			continue
-		}
-		compact, err := enc.Encrypt(t.Context(), []byte(payload), both)
-		if err != nil || !strings.Contains(string(must(decode(parts(compact)[0]))), `"kid":"right"`) {
-			t.Errorf("behind %s: %v", name, err)
+		t.Run(name, func(t *testing.T) {
+			if _, err := enc.Encrypt(t.Context(), nil, jwks); err == nil || !strings.Contains(err.Error(), "expected a key") {
+				t.Error(err)
+			}
+			// The right one is found behind it.
+			both := bytes.Replace(good, []byte(`[`), append([]byte(`[`), append(bytes.TrimSuffix(bytes.TrimPrefix(jwks, []byte(`{"keys":[`)), []byte(`]}`)), ',')...), 1)
+			if !json.Valid(both) {
+				return
+			}
+			compact, err := enc.Encrypt(t.Context(), []byte(payload), both)
+			if err != nil || !strings.Contains(string(must(decode(parts(compact)[0]))), `"kid":"right"`) {
+				t.Errorf("behind it: %v", err)
+			}
+		})
+	}
+}
+
+// TestRecipientOfSmallOrder: what is agreed on with such a point everybody knows (RFC 7748 section 6.1).
+func TestRecipientOfSmallOrder(t *testing.T) {
+	for _, alg := range []string{"ECDH-ES", "ECDH-ES+A256KW"} {
+		jwks := fmt.Sprintf(`{"keys":[{"kty":"OKP","crv":"X25519","x":%q}]}`, encode(append([]byte{1}, make([]byte, 31)...)))
+		if compact, err := Encrypt(alg, "A256GCM").Encrypt(t.Context(), []byte(payload), []byte(jwks)); err == nil {
+			t.Errorf("%s encrypted %s", alg, compact)
 		}
 	}
 }

@@ -42,10 +42,7 @@ func NewKey(pub crypto.PublicKey, id string) (*Key, error) {
 	k := &Key{id: id}
 	switch pub := pub.(type) {
 	case *rsa.PublicKey:
-		if pub == nil || pub.N == nil {
-			return nil, errors.New("no key")
-		}
-		if err := checkRSA(pub.N, pub.E); err != nil {
+		if err := CheckRSA(pub); err != nil {
 			return nil, err
 		}
 		k.public = &rsa.PublicKey{N: new(big.Int).Set(pub.N), E: pub.E}
@@ -88,18 +85,22 @@ func NewKey(pub crypto.PublicKey, id string) (*Key, error) {
 	return k, nil
 }
 
-func checkRSA(n *big.Int, e int) error {
-	switch bits := n.BitLen(); {
+// CheckRSA says what makes pub too weak to sign or to encrypt with, or too costly, nil if nothing does.
+func CheckRSA(pub *rsa.PublicKey) error {
+	if pub == nil || pub.N == nil {
+		return errors.New("no key")
+	}
+	switch bits := pub.N.BitLen(); {
 	case bits < minModulus || bits > maxModulus:
 		return fmt.Errorf("the RSA modulus has %d bits, not %d to %d", bits, minModulus, maxModulus)
-	case n.Sign() < 0 || n.Bit(0) == 0:
+	case pub.N.Sign() < 0 || pub.N.Bit(0) == 0:
 		return errors.New("the RSA modulus is even or negative")
-	case e < 3 || e%2 == 0:
+	case pub.E < 3 || pub.E%2 == 0:
 		return errors.New("the RSA exponent is even or below 3")
-	case uint64(e) > maxExponent:
+	case uint64(pub.E) > maxExponent:
 		return errors.New("the RSA exponent is too large")
 	}
-	return checkModulus(n)
+	return checkModulus(pub.N)
 }
 
 // maxExponent is as far as crypto/rsa goes, on every platform.
