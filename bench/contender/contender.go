@@ -33,6 +33,13 @@ type Contender struct {
 	// Login keeps an expired token and its refresh token in dir, where each process that calls Resume finds them.
 	Login  func(dir, tokenURL, refreshToken string) error
 	Resume func(dir, tokenURL string, hc *http.Client) (Obtain, error)
+
+	// Session is an application that keeps its sessions in memory, SealedSession one that keeps them in an encrypted cookie. A library that
+	// does sessions alone asks no provider.
+	Session, SealedSession Web
+
+	// WebLogin is an application for complete logins, with its sessions in memory.
+	WebLogin Web
 }
 
 // A Server is where the keys are.
@@ -49,7 +56,7 @@ type Verify func(ctx context.Context, token string) (subject string, err error)
 type Obtain func(ctx context.Context) (accessToken string, err error)
 
 // All are the contenders, ours first.
-var All = []Contender{ours, oursClaims, goOIDC, goOIDCClaims, golangJWT, xOAuth2}
+var All = []Contender{ours, oursClaims, goOIDC, goOIDCClaims, golangJWT, xOAuth2, scsPlain, scsIdle, gorillaCookie, goOIDCWeb, zitadelWeb}
 
 // Names are theirs, for a choice among them.
 func Names() (names []string) {

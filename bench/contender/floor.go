@@ -85,28 +85,35 @@ func FloorSign(alg string, key fixture.Key) func() error {
 func FloorPost(tokenURL string, hc *http.Client) Obtain {
 	body := url.Values{"grant_type": {"client_credentials"}, "scope": {strings.Join(scopes, " ")}}.Encode()
 	return func(ctx context.Context) (string, error) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, tokenURL, strings.NewReader(body))
-		if err != nil {
-			return "", err
-		}
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.SetBasicAuth(url.QueryEscape(fixture.ClientID), url.QueryEscape(fixture.ClientSecret))
-		res, err := hc.Do(r)
-		if err != nil {
-			return "", err
-		}
-		defer res.Body.Close()
-		b, err := io.ReadAll(res.Body)
-		if err != nil {
-			return "", err
-		}
-		var answer struct {
-			AccessToken string `json:"access_token"`
-			TokenType   string `json:"token_type"`
-			ExpiresIn   int64  `json:"expires_in"`
-			Scope       string `json:"scope"`
-		}
-		err = json.Unmarshal(b, &answer)
+		answer, err := floorPost(ctx, hc, tokenURL, body)
 		return answer.AccessToken, err
 	}
+}
+
+type floorAnswer struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int64  `json:"expires_in"`
+	Scope       string `json:"scope"`
+	IDToken     string `json:"id_token"`
+}
+
+func floorPost(ctx context.Context, hc *http.Client, tokenURL, body string) (answer floorAnswer, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, tokenURL, strings.NewReader(body))
+	if err != nil {
+		return answer, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(url.QueryEscape(fixture.ClientID), url.QueryEscape(fixture.ClientSecret))
+	res, err := hc.Do(r)
+	if err != nil {
+		return answer, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return answer, err
+	}
+	err = json.Unmarshal(b, &answer)
+	return answer, err
 }

@@ -22,6 +22,9 @@ var ours = Contender{
 	Kept:              oursKept,
 	Login:             oursLogin,
 	Resume:            oursResume,
+	Session:           oursWeb(false),
+	SealedSession:     oursWeb(true),
+	WebLogin:          oursWeb(false),
 }
 
 var oursClaims = Contender{

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+
+	"github.com/openid-client/openid/bench/fixture"
 )
 
 const childVariable = "OPENID_BENCH_PROVIDER"
@@ -37,11 +39,16 @@ func serveAsChild() error {
 		io.Copy(io.Discard, os.Stdin) // ends with the parent
 		l.Close()
 	}()
-	p := new(Provider)
+	set, err := fixture.New()
+	if err != nil {
+		return err
+	}
+	p, url := new(Provider), "http://"+l.Addr().String()
 	mux := http.NewServeMux()
+	mux.Handle("/", &issuer{url, set})
 	mux.Handle("/token", p)
 	mux.HandleFunc("/connections", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, p.Connections.Load()) })
-	fmt.Println("http://" + l.Addr().String())
+	fmt.Println(url)
 	server := &http.Server{Handler: mux, ConnState: p.count}
 	if err := server.Serve(l); !errors.Is(err, net.ErrClosed) {
 		return err
@@ -49,7 +56,7 @@ func serveAsChild() error {
 	return nil
 }
 
-// A Process is a provider in a process of its own, with a token endpoint alone.
+// A Process is a provider in a process of its own: a token endpoint for client credentials at /token, and an issuer that logs users in.
 type Process struct {
 	URL  string
 	stop func() error

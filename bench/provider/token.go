@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// tokenResponse has an access token of the size of a JWT.
-var tokenResponse = []byte(`{"access_token":"` + strings.Repeat("abcdefgh", 100) +
-	`","token_type":"Bearer","expires_in":3600,"scope":"accounts:read accounts:write"}`)
+// accessToken has the size of a JWT.
+var accessToken = strings.Repeat("abcdefgh", 100)
+
+var tokenResponse = []byte(`{"access_token":"` + accessToken + `","token_type":"Bearer","expires_in":3600,"scope":"accounts:read accounts:write"}`)
 
 func serveToken(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()

@@ -5,7 +5,7 @@
 //	go run ./cmd/race --subject verify --rounds 10     one subject, roughly
 //	go run ./cmd/race --output json
 //
-// Subjects are verify, refuse-signature, refuse-key, sign, decrypt, token and connections.
+// Subjects are verify, refuse-signature, refuse-key, sign, decrypt, token, source, session, login and connections.
 package main
 
 import (

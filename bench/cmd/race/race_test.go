@@ -35,8 +35,8 @@ func TestUnknownNamesAreRefused(t *testing.T) {
 	for only, want := range map[selection]string{
 		{}: "",
 		{subjects: "sign,connections", variants: "ES256", contenders: "x/oauth2"}: "",
-		{subjects: "nope"}:        `--subject: there is no "nope"; known: verify, refuse-signature, refuse-key, sign, decrypt, token, source, connections`,
-		{variants: "ES256,nope"}:  `--variant: there is no "nope"; known: ECDH-ES+A256KW, ES256, EdDSA, HS256, PS256, RS256, RSA-OAEP-256, client_secret_basic, token still good`,
+		{subjects: "nope"}:        `--subject: there is no "nope"; known: verify, refuse-signature, refuse-key, sign, decrypt, token, source, session, login, connections`,
+		{variants: "ES256,nope"}:  `--variant: there is no "nope"; known: ECDH-ES+A256KW, ES256, EdDSA, HS256, PS256, RS256, RSA-OAEP-256, client_secret_basic, code flow, in a cookie, in memory, token still good`,
 		{contenders: "ours,nope"}: `--contender: there is no "nope"; known: ours, `,
 	} {
 		said := ""
