@@ -15,7 +15,11 @@ const shards = 64
 // Memory is a store of this process: at most maxItems keys. When it is full of what has not expired, what would add to it fails with
 // [ErrFull]: throwing something out would let a used code be used again, or log somebody out. What an Update left behind counts for three
 // minutes after it.
-func Memory(maxItems int) *Store { return New(NewMemory(maxItems), Options{}) }
+func Memory(maxItems int) *Store {
+	s := New(NewMemory(maxItems), Options{})
+	s.local = true
+	return s
+}
 
 type memory struct {
 	seed  maphash.Seed
