@@ -129,6 +129,20 @@ func (s *TokenSource) Token(ctx context.Context) (*Tokens, error) {
 	return k.tokens, nil
 }
 
+// Replace returns other tokens than old, which somebody refused, or which do not say any more what the user may do, however good they look: what has
+// taken their place already, or fresh ones, for which one caller among all that share the store refreshes. With a nil old, others than there are now.
+// [TokenSource.HTTPClient] does this by itself.
+func (s *TokenSource) Replace(ctx context.Context, old *Tokens) (*Tokens, error) {
+	k, err := s.current(ctx)
+	if err == nil && (old == nil || k.tokens.AccessToken.Equal(old.AccessToken)) {
+		k, err = s.obtain(ctx, k)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return k.tokens, nil
+}
+
 func (s *TokenSource) current(ctx context.Context) (*keptTokens, error) {
 	k := s.kept.Load()
 	if k != nil {

@@ -495,6 +495,49 @@ func TestTokenSourceRejectionJoins(t *testing.T) {
 }
 
 // TestTokenSourceIsEarly, also when it was asked a moment before.
+// TestTokenSourceReplace: all who do not want the tokens of the login get the same others, for one refresh.
+func TestTokenSourceReplace(t *testing.T) {
+	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
+		time.Sleep(time.Minute)
+		got := make(chan *Tokens)
+		for range 50 {
+			go func() {
+				tokens, err := source.Replace(t.Context(), s.first)
+				if err != nil {
+					t.Error(err)
+				}
+				got <- tokens
+			}()
+		}
+		next := <-got
+		for range 49 {
+			if tokens := <-got; !tokens.AccessToken.Equal(next.AccessToken) || tokens.AccessToken.Equal(s.first.AccessToken) {
+				t.Errorf("%v beside %v", tokens, next)
+			}
+		}
+		late, err := s.source(nil).Replace(t.Context(), s.first) // another process, which comes late
+		if err != nil || !late.AccessToken.Equal(next.AccessToken) || s.refreshes() != 1 {
+			t.Errorf("%v, %v after %d refreshes", late, err, s.refreshes())
+		}
+		time.Sleep(time.Minute)
+		for i, old := range []*Tokens{next, nil} {
+			last := next
+			if next, err = source.Replace(t.Context(), old); err != nil || next.AccessToken.Equal(last.AccessToken) || s.refreshes() != i+2 {
+				t.Fatalf("%v, %v after %d refreshes", next, err, s.refreshes())
+			}
+			time.Sleep(time.Minute)
+		}
+		s.Serve("token", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"error":"invalid_grant"}`))
+		})
+		if _, err := source.Replace(t.Context(), next); !errors.Is(err, ErrLoginRequired) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestTokenSourceIsEarly(t *testing.T) {
 	withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 		time.Sleep(time.Until(source.kept.Load().early) - wallClockEvery/4)
