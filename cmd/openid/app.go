@@ -1,172 +1,186 @@
 package main
 
 import (
-	"crypto/rand"
+	"context"
 	"net/http"
-	"net/url"
-	"strings"
-	"time"
+	"strconv"
+	"sync"
 
 	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/login"
 )
 
-// An app is a small web application that uses the library the way a good application would: the pending login in a sealed cookie, the
-// tokens on the server, a new session id whenever the user changes, POST for everything that changes something.
+// An app is a small web application whose users log in by package login. What is its own: an account for each user, a page, and a button that
+// refreshes the tokens.
 //
 // Each lie has an application of its own, with the attacker in its way. The application itself does not know.
 type app struct {
-	name     string // the steps of a lying application are told apart by its cookies
+	name     string // in its cookies: all these applications share a host
 	origin   string // scheme and host
 	base     string // path prefix: "" or "/break/NAME"
-	client   *openid.Client
-	ask      openid.AuthorizationRequest // without the scope
-	sessions sessions
+	web      *login.Handler
+	accounts accounts
+	audience audience
+	noTokens bool // the provider gives nothing but an ID Token
 	hosted   *hosted
 }
 
-// The steps of the application, by which its timeline is divided.
-const (
-	stepLogin    = "login"
-	stepCallback = "callback"
-	stepUserInfo = "userinfo"
-	stepRefresh  = "refresh"
-	stepLogout   = "logout"
-)
-
-const pendingLifetime = 30 * time.Minute // as long as a transaction is good for
-
 var scope = []string{"openid", "profile", "email", "offline_access"}
 
-func newApp(name, origin, base string, cfg openid.Config) (*app, error) {
-	cfg.RedirectURI = origin + base + "/callback"
+// newApp makes the application of one client. ask, if it is not nil, says what to ask of the provider beside the scope.
+func newApp(name, origin, base string, cfg openid.Config, ask func(*openid.AuthorizationRequest)) (a *app, err error) {
+	a = &app{name: name, origin: origin, base: base, audience: audience{cookie: "timeline-" + name, path: base + "/"}}
 	cfg.Trace = trace
-	client, err := openid.New(cfg)
-	return &app{name: name, origin: origin, base: base, client: client, sessions: sessions{cookie: "session-" + name}}, err
+	a.web, err = login.New(login.Config{
+		BaseURL:     origin + base + "/auth",
+		Scope:       scope,
+		AfterLogout: base + "/",
+		CookieName:  "session-" + name,
+		Ask: func(_ *http.Request, request *openid.AuthorizationRequest) error {
+			if ask != nil {
+				ask(request)
+			}
+			return nil
+		},
+		OnLogin:   a.welcome,
+		LoadUser:  func(_ context.Context, u *login.User) (any, error) { return a.accounts.find(u) },
+		OnFailure: a.showFailure,
+		Report:    func(r *http.Request, err error) { fail(r.Context(), err) },
+	}, cfg)
+	return a, err
 }
 
-// login sends the browser to the provider.
-func (a *app) login(w http.ResponseWriter, r *http.Request) {
-	s := a.sessions.open(w, r)
-	defer s.mu.Unlock()
-	s.timeline.clear()
-	ask := a.ask
-	ask.Scope = scope
-	to, pending, err := a.client.Authorize(s.timeline.during(r.Context(), stepLogin), ask)
-	if err != nil {
-		a.done(w, r, s, stepLogin, err)
-		return
-	}
-	a.keep(w, "/callback", to, pending)
-	http.Redirect(w, r, to, http.StatusSeeOther)
+// serve puts the application below its path. auth is its login, with the attacker in front of it if there is one.
+func (a *app) serve(mux *http.ServeMux, auth, page http.Handler) {
+	mux.Handle(a.base+"/auth/", a.watched(auth))
+	mux.Handle("GET "+a.base+"/{$}", a.web.Optional(page))
+	mux.Handle("POST "+a.base+"/refresh", a.watched(a.web.Require(http.HandlerFunc(a.refresh))))
 }
 
-// callback is where the provider sends the browser back to.
-func (a *app) callback(w http.ResponseWriter, r *http.Request) {
-	s := a.sessions.open(w, r)
-	defer s.mu.Unlock()
-	tokens, err := a.client.Callback(s.timeline.during(r.Context(), stepCallback), r, a.pending(w, r, "/callback")...)
-	if err != nil {
-		a.done(w, r, s, stepCallback, err)
-		return
-	}
-	var info *openid.UserInfo
-	if !tokens.AccessToken.IsEmpty() {
-		if info, err = a.client.UserInfo(s.timeline.during(r.Context(), stepUserInfo), tokens); err != nil {
-			a.done(w, r, s, stepUserInfo, err)
-			return
+// An account is what the application itself knows of a user.
+type account struct {
+	info *openid.UserInfo // nil where the provider gave no access token
+}
+
+// welcome brings the account of somebody who has logged in up to date. Without it there is no session.
+func (a *app) welcome(ctx context.Context, r *login.Result) error {
+	known := new(account)
+	if !r.Tokens.AccessToken.IsEmpty() {
+		enter(ctx, stepUserInfo)
+		var err error
+		if known.info, err = r.Client.UserInfo(ctx, r.Tokens); err != nil {
+			fail(ctx, err)
+			return err
 		}
+		enter(ctx, stepCallback)
 	}
-	s.login = &login{tokens: tokens, info: info}
-	a.sessions.renew(w, s)
-	a.done(w, r, s, stepCallback, nil)
+	a.accounts.keep(r.User, known)
+	clear(r.Values) // the tokens are new ones
+	return nil
 }
 
-// refresh exchanges the refresh token for fresh tokens.
+// Names of values in the session: how often the tokens were refreshed, and how often that brought another refresh token.
+const (
+	refreshes = "refreshes"
+	rotations = "rotations"
+)
+
+// refresh replaces the tokens by fresh ones. Those that API calls need are refreshed by themselves; this is to watch it.
 func (a *app) refresh(w http.ResponseWriter, r *http.Request) {
-	s := a.sessions.open(w, r)
-	defer s.mu.Unlock()
-	if s.login == nil {
-		a.done(w, r, s, stepRefresh, nil)
-		return
-	}
-	tokens, err := a.client.Refresh(s.timeline.during(r.Context(), stepRefresh), s.login.tokens)
+	source := login.TokenSource(r.Context())
+	before, err := source.Token(r.Context())
 	if err == nil {
-		s.login.refreshes++
-		if !tokens.RefreshToken.Equal(s.login.tokens.RefreshToken) {
-			s.login.rotations++
-		}
-		s.login.tokens = tokens
+		err = a.replace(w, r, source, before)
 	}
-	a.done(w, r, s, stepRefresh, err)
-}
-
-// logout ends the session here first, then sends the browser to end it at the provider too.
-func (a *app) logout(w http.ResponseWriter, r *http.Request) {
-	s := a.sessions.open(w, r)
-	defer s.mu.Unlock()
-	if s.login == nil {
-		a.done(w, r, s, stepLogout, nil)
-		return
-	}
-	token := s.login.tokens.IDToken
-	s.login = nil
-	a.sessions.renew(w, s)
-	to, pending, err := a.client.LogoutURL(s.timeline.during(r.Context(), stepLogout), token, a.origin+a.base+"/logged-out")
 	if err != nil {
-		a.done(w, r, s, stepLogout, err)
-		return
-	}
-	a.keep(w, "/logged-out", to, pending)
-	http.Redirect(w, r, to, http.StatusSeeOther)
-}
-
-// loggedOut is where the provider sends the browser back to after the logout.
-func (a *app) loggedOut(w http.ResponseWriter, r *http.Request) {
-	s := a.sessions.open(w, r)
-	defer s.mu.Unlock()
-	err := a.client.LogoutCallback(s.timeline.during(r.Context(), stepLogout), r, a.pending(w, r, "/logged-out")...)
-	a.done(w, r, s, stepLogout, err)
-	if err == nil {
-		s.notice = "You are logged out, here and at the provider."
-	}
-}
-
-// done remembers how a step ended and shows the page, by a redirect, so that reloading it repeats nothing.
-func (a *app) done(w http.ResponseWriter, r *http.Request, s *session, step string, err error) {
-	s.failed, s.notice = nil, ""
-	if err != nil {
-		s.failed = &failedStep{step, err}
+		fail(r.Context(), err)
 	}
 	http.Redirect(w, r, a.base+"/", http.StatusSeeOther)
 }
 
-// keep stores a transaction in a cookie of its own, named after its state, so that several tabs can log in at once. Only the address that
-// needs it sees it.
-func (a *app) keep(w http.ResponseWriter, path, to string, pending openid.Transaction) {
-	u, err := url.Parse(to)
+func (a *app) replace(w http.ResponseWriter, r *http.Request, source *openid.TokenSource, before *openid.Tokens) error {
+	after, err := source.Replace(r.Context(), before)
 	if err != nil {
-		return // the callback will say that nothing is pending
+		return err
 	}
-	state := u.Query().Get("state")
-	if state == "" { // it is inside what the address refers to
-		state = rand.Text()
+	counted := []string{refreshes}
+	if !after.RefreshToken.Equal(before.RefreshToken) {
+		counted = append(counted, rotations)
 	}
-	setCookie(w, a.pendingPrefix()+state, string(pending), a.base+path, pendingLifetime)
-}
-
-// pending returns all transactions that the browser brought, and makes it forget the one that is answered now.
-func (a *app) pending(w http.ResponseWriter, r *http.Request, path string) (all []openid.Transaction) {
-	for _, c := range r.Cookies() {
-		state, ok := strings.CutPrefix(c.Name, a.pendingPrefix())
-		if !ok {
-			continue
-		}
-		all = append(all, openid.Transaction(c.Value))
-		if state == r.URL.Query().Get("state") {
-			setCookie(w, c.Name, "", a.base+path, 0)
+	for _, name := range counted {
+		if err := a.web.SetValue(w, r, name, strconv.Itoa(count(r.Context(), name)+1)); err != nil {
+			return err
 		}
 	}
-	return all
+	return nil
 }
 
-func (a *app) pendingPrefix() string { return "pending-" + a.name + "-" }
+func count(ctx context.Context, name string) int {
+	n, _ := strconv.Atoi(login.Value(ctx, name)) // empty: never
+	return n
+}
+
+// showFailure shows a login that failed on the page of the application, by a redirect, so that reloading it repeats nothing. Report has heard of it.
+func (a *app) showFailure(w http.ResponseWriter, r *http.Request, f *login.Failure) {
+	if f.Kind == login.FailureRequest || !watching(r.Context()) {
+		http.Error(w, f.Text, f.Status)
+		return
+	}
+	http.Redirect(w, r, a.base+"/", http.StatusSeeOther)
+}
+
+// A person is somebody who is signed in, and what the application has of them.
+type person struct {
+	tokens    *openid.Tokens
+	info      *openid.UserInfo
+	refreshes int
+	rotations int // refreshes that brought another refresh token
+}
+
+// person is who a request behind the login is from; nil for nobody. An error says why there are no tokens.
+func (a *app) person(r *http.Request) (*person, error) {
+	u := login.UserFrom(r.Context())
+	if u == nil {
+		return nil, nil
+	}
+	p := &person{tokens: &openid.Tokens{IDToken: u.IDToken()}, refreshes: count(r.Context(), refreshes), rotations: count(r.Context(), rotations)}
+	if known, ok := u.Account().(*account); ok {
+		p.info = known.info
+	}
+	if a.noTokens {
+		return p, nil
+	}
+	tokens, err := login.TokenSource(r.Context()).Token(r.Context())
+	if err != nil {
+		return p, err
+	}
+	p.tokens = tokens
+	return p, nil
+}
+
+// accounts finds the account of a user, by issuer and subject: an e-mail address is no key. Another application has a table for it.
+type accounts struct {
+	mu    sync.Mutex
+	byKey map[[2]string]*account
+}
+
+func (a *accounts) keep(u *login.User, known *account) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.byKey == nil {
+		a.byKey = map[[2]string]*account{}
+	}
+	issuer, subject := u.Subject()
+	a.byKey[[2]string{issuer, subject}] = known
+}
+
+func (a *accounts) find(u *login.User) (*account, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	issuer, subject := u.Subject()
+	known := a.byKey[[2]string{issuer, subject}]
+	if known == nil {
+		return nil, login.ErrNoAccount
+	}
+	return known, nil
+}

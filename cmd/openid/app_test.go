@@ -55,6 +55,9 @@ func settle(t *testing.T, u *userAgent, st *stage, r *reply) *reply {
 	}
 }
 
+// loginOf is where the page's link leads that tells a lie.
+func loginOf(lie string) string { return "/break/" + lie + "/auth/login?return_to=/break/" + lie + "/" }
+
 func press(t *testing.T, u *userAgent, st *stage, r *reply, action string) *reply {
 	t.Helper()
 	r, err := u.press(t.Context(), r, action)
@@ -74,10 +77,14 @@ func says(t *testing.T, page *html.Node, texts ...string) {
 	}
 }
 
+func (u *userAgent) cookies(st *stage) []*http.Cookie {
+	at, _ := url.Parse(st.origin + "/")
+	return u.client.Jar.Cookies(at)
+}
+
 func (u *userAgent) cookie(st *stage, name string) string {
-	at, _ := url.Parse(st.origin + "/callback")
-	for _, c := range u.client.Jar.Cookies(at) {
-		if strings.HasPrefix(c.Name, name) {
+	for _, c := range u.cookies(st) {
+		if strings.Contains(c.Name, name) {
 			return c.Value
 		}
 	}
@@ -89,18 +96,17 @@ func TestThePageShowsLoginRefreshAndLogout(t *testing.T) {
 	u := newUserAgent("bob", "demo")
 	home := visit(t, u, st, "/")
 	says(t, home.page, "Log in as one of these users", "alice", "Break it", "id-token-aud")
-	before := u.cookie(st, "session-honest")
+	if cookies := u.cookies(st); len(cookies) != 0 {
+		t.Errorf("cookies for who only looks: %v", cookies)
+	}
 
-	in := visit(t, u, st, "/login")
+	in := visit(t, u, st, "/auth/login")
 	says(t, in.page, "Bob Builder", "Verified claims", "bob@example.com", "not used yet", " checks", "nonce", "signature")
-	after := u.cookie(st, "session-honest")
-	if before == "" || after == "" || before == after {
-		t.Error("the session id was not renewed at the login")
+	session := u.cookies(st)
+	if who, err := st.apps[honest].look(t.Context(), session); err != nil || who == nil {
+		t.Errorf("the session does not work: %v", err)
 	}
-	if st.apps[honest].sessions.find(before) != nil {
-		t.Error("the session id from before the login still works")
-	}
-	if u.cookie(st, "pending-") != "" {
+	if u.cookie(st, "-tx-") != "" {
 		t.Error("the transaction is still in the browser")
 	}
 
@@ -108,10 +114,13 @@ func TestThePageShowsLoginRefreshAndLogout(t *testing.T) {
 	says(t, again.page, "rotated 1×", "refreshed ID Token")
 	// The provider revokes everything when a rotated token is used again, so the second refresh shows that the first was kept.
 	says(t, press(t, u, st, again, "/refresh").page, "rotated 2×")
-	out := press(t, u, st, visit(t, u, st, "/"), "/logout")
+	out := press(t, u, st, visit(t, u, st, "/"), "/auth/logout")
 	says(t, out.page, "You are logged out, here and at the provider.", "logout response")
-	if s := u.cookie(st, "session-honest"); s == after || st.apps[honest].sessions.find(after) != nil {
-		t.Error("the session id was not renewed at the logout")
+	if who, err := st.apps[honest].look(t.Context(), session); err != nil || who != nil || u.cookie(st, "session-") != "" {
+		t.Errorf("the session of before the logout still works: %v", err)
+	}
+	if strings.Contains(text(visit(t, u, st, "/auth/login").page), "rotated") {
+		t.Error("the tokens of a new login have a past")
 	}
 }
 
@@ -119,7 +128,7 @@ func TestThePageShowsEveryRefusalByName(t *testing.T) {
 	st := newStage(t)
 	for _, l := range lies {
 		u := newUserAgent("alice", "demo")
-		at := visit(t, u, st, "/break/"+l.name+"/login")
+		at := visit(t, u, st, loginOf(l.name))
 		if l.from == refreshAnswer {
 			says(t, at.page, "This lie waits in the refresh")
 			at = press(t, u, st, at, "/refresh")
@@ -131,9 +140,9 @@ func TestThePageShowsEveryRefusalByName(t *testing.T) {
 func TestALoginThatFailedCanBeStartedAgain(t *testing.T) {
 	st := newStage(t)
 	u := newUserAgent("alice", "demo")
-	says(t, visit(t, u, st, "/break/id-token-aud/login").page, "Refused by aud", `Expected "demo" alone`, `Got "another-client"`, "Rule OpenID Connect Core")
-	says(t, visit(t, u, st, "/callback?code=stolen&state=guessed").page, "Refused by state", "refused by state")
-	in := visit(t, u, st, "/login").page
+	says(t, visit(t, u, st, loginOf("id-token-aud")).page, "Refused by aud", `Expected "demo" alone`, `Got "another-client"`, "Rule OpenID Connect Core")
+	says(t, visit(t, u, st, "/auth/callback?code=stolen&state=guessed").page, "Refused by state", "refused by state")
+	in := visit(t, u, st, "/auth/login").page
 	says(t, in, "Alice Liddell")
 	if strings.Contains(strings.ToLower(text(in)), "refused") {
 		t.Error("the page of the login still shows what was refused before")
@@ -142,7 +151,7 @@ func TestALoginThatFailedCanBeStartedAgain(t *testing.T) {
 
 func TestNobodyRefreshesOrLogsOut(t *testing.T) {
 	st := newStage(t)
-	for _, path := range []string{"/refresh", "/logout"} {
+	for path, want := range map[string]string{"/refresh": "You are not logged in any more", "/auth/logout": "Log in as one of these users"} {
 		u := newUserAgent("alice", "demo")
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, st.origin+path, nil)
 		if err != nil {
@@ -152,14 +161,14 @@ func TestNobodyRefreshesOrLogsOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(path, err)
 		}
-		says(t, settle(t, u, st, r).page, "Log in as one of these users")
+		says(t, settle(t, u, st, r).page, want)
 	}
 }
 
 func TestTheUserSaysNo(t *testing.T) {
 	st := newStage(t)
 	u := newUserAgent("alice", "demo")
-	r, err := u.get(t.Context(), st.origin+"/login")
+	r, err := u.get(t.Context(), st.origin+"/auth/login")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,13 +188,13 @@ func TestACallbackThatNobodyAskedFor(t *testing.T) {
 	st := newStage(t)
 	for _, query := range []string{"error=access_denied", "error=access_denied&state=guessed", "code=stolen&state=guessed", ""} {
 		u := newUserAgent("alice", "demo")
-		says(t, visit(t, u, st, "/callback?"+query).page, "Failed step · Callback", "Refused by state", "no pending login", "✗ failed Callback")
+		says(t, visit(t, u, st, "/auth/callback?"+query).page, "Failed step · Callback", "Refused by state", "no pending login", "✗ failed Callback")
 	}
 }
 
 func TestTheFailedStepEndsTheTimeline(t *testing.T) {
 	for _, before := range [][]stepView{nil, {{Name: stepLogin}}, {{Name: stepLogin}, {Name: stepCallback}}} {
-		after := fail(slices.Clone(before), stepCallback)
+		after := fails(slices.Clone(before), stepCallback)
 		if last := after[len(after)-1]; last.Name != stepCallback || !last.Failed || len(after) > 2 {
 			t.Errorf("%+v became %+v", before, after)
 		}
@@ -195,19 +204,19 @@ func TestTheFailedStepEndsTheTimeline(t *testing.T) {
 func TestTwoTabsLogInAtOnce(t *testing.T) {
 	st := newStage(t)
 	u := newUserAgent("alice", "demo")
-	first, err := u.get(t.Context(), st.origin+"/login")
+	first, err := u.get(t.Context(), st.origin+"/auth/login")
 	if err != nil {
 		t.Fatal(err)
 	}
-	says(t, visit(t, u, st, "/login").page, "Alice Liddell")
+	says(t, visit(t, u, st, "/auth/login").page, "Alice Liddell")
 	says(t, settle(t, u, st, first).page, "Alice Liddell")
 }
 
 func TestOtherSitesCannotPress(t *testing.T) {
 	st := newStage(t)
 	u := newUserAgent("alice", "demo")
-	visit(t, u, st, "/login")
-	for _, path := range []string{"/refresh", "/logout"} {
+	visit(t, u, st, "/auth/login")
+	for _, path := range []string{"/refresh", "/auth/logout"} {
 		for name, header := range map[string][2]string{"another origin": {"Origin", "https://attacker.example"}, "another site": {"Sec-Fetch-Site", "cross-site"}} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, st.origin+path, nil)
 			if err != nil {
@@ -219,17 +228,19 @@ func TestOtherSitesCannotPress(t *testing.T) {
 				t.Errorf("%s from %s: %v %v", path, name, r, err)
 			}
 		}
-		if r := visit(t, u, st, path); r.status != http.StatusMethodNotAllowed {
-			t.Errorf("GET %s: status %d", path, r.status)
-		}
 	}
+	if r := visit(t, u, st, "/refresh"); r.status != http.StatusMethodNotAllowed {
+		t.Errorf("GET /refresh: status %d", r.status)
+	}
+	says(t, visit(t, u, st, "/auth/logout").page, "Do you want to log out?")
 	says(t, visit(t, u, st, "/").page, "Alice Liddell", "not used yet")
 }
 
 func TestThePageIsSelfContained(t *testing.T) {
 	st := newStage(t)
 	jar, _ := cookiejar.New(nil)
-	res, err := (&http.Client{Jar: jar}).Get(st.origin + "/")
+	client := &http.Client{Jar: jar}
+	res, err := client.Get(st.origin + "/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +263,16 @@ func TestThePageIsSelfContained(t *testing.T) {
 			t.Errorf("the page has %q", found)
 		}
 	}
-	for _, c := range res.Cookies() {
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	start, err := client.Get(st.origin + "/auth/login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start.Body.Close()
+	if len(start.Cookies()) != 2 {
+		t.Errorf("cookies %v", start.Cookies())
+	}
+	for _, c := range start.Cookies() {
 		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode {
 			t.Errorf("cookie %v", c)
 		}
@@ -262,13 +282,16 @@ func TestThePageIsSelfContained(t *testing.T) {
 func TestThePageShowsNoToken(t *testing.T) {
 	st := newStage(t)
 	u := newUserAgent("alice", "demo")
-	in := visit(t, u, st, "/login")
-	s := st.apps[honest].sessions.find(u.cookie(st, "session-honest"))
+	in := visit(t, u, st, "/auth/login")
+	who, err := st.apps[honest].look(t.Context(), u.cookies(st))
+	if err != nil || who == nil {
+		t.Fatal(err)
+	}
 	var page strings.Builder
 	if err := html.Render(&page, in.page); err != nil {
 		t.Fatal(err)
 	}
-	tokens := s.login.tokens
+	tokens := who.tokens
 	for name, secret := range map[string]string{"access token": tokens.AccessToken.Reveal(), "refresh token": tokens.RefreshToken.Reveal(), "ID Token": tokens.IDToken.Raw().Reveal()} {
 		if secret == "" || strings.Contains(page.String(), secret) {
 			t.Errorf("the page shows the %s", name)
@@ -285,15 +308,16 @@ func TestTheUserAgentNoticesAWrongPassword(t *testing.T) {
 	}
 }
 
-func TestSessionsAreBounded(t *testing.T) {
-	var s sessions
-	first := &session{}
-	s.renew(discarded{}, first)
-	for range maxSessions {
-		s.renew(discarded{}, &session{})
+func TestTheAudienceIsBounded(t *testing.T) {
+	a := audience{cookie: "timeline", path: "/"}
+	first := discarded{}
+	a.take(first)
+	for range maxSeats {
+		a.take(discarded{})
 	}
-	if len(s.byID) != maxSessions || len(s.order) != maxSessions || s.find(first.id) != nil {
-		t.Errorf("%d sessions, %d in order", len(s.byID), len(s.order))
+	value := (&http.Response{Header: http.Header(first)}).Cookies()[0].Value
+	if len(a.seats) != maxSeats || len(a.order) != maxSeats || a.find(value) != nil {
+		t.Errorf("%d seats, %d in order", len(a.seats), len(a.order))
 	}
 }
 

@@ -42,7 +42,7 @@ func TestInChromium(t *testing.T) {
 	b.screenshot("demo-desktop-dark", device{desktop.width, desktop.height, "dark"})
 	b.screenshot("demo-phone", phone)
 
-	b.open(st.origin + "/break/id-token-aud/login") // the provider still knows the user
+	b.open(st.origin + loginOf("id-token-aud")) // the provider still knows the user
 	b.await(".refused")
 	b.reads(".refused h1", "Refused by aud")
 	b.fits("the page of a refusal")

@@ -105,8 +105,8 @@ type tokenView struct {
 	Note        string   `json:"note,omitempty"`
 }
 
-func (l *login) facts(now time.Time) []tokenView {
-	t := l.tokens
+func (p *person) facts(now time.Time) []tokenView {
+	t := p.tokens
 	idToken := tokenView{Name: "ID Token", Kind: "signed JWT", Fingerprint: fingerprint(t.IDToken.Raw()), Expiry: moment(t.IDToken.Expiry(), now)}
 	if t.AccessToken.IsEmpty() {
 		return []tokenView{idToken}
@@ -124,10 +124,10 @@ func (l *login) facts(now time.Time) []tokenView {
 	if !t.RefreshToken.IsEmpty() {
 		note := "not used yet"
 		switch {
-		case l.rotations > 0:
-			note = fmt.Sprintf("rotated %d×", l.rotations)
-		case l.refreshes > 0:
-			note = fmt.Sprintf("used %d×, not rotated", l.refreshes)
+		case p.rotations > 0:
+			note = fmt.Sprintf("rotated %d×", p.rotations)
+		case p.refreshes > 0:
+			note = fmt.Sprintf("used %d×, not rotated", p.refreshes)
 		}
 		facts = append(facts, tokenView{Name: "Refresh token", Kind: "opaque", Fingerprint: fingerprint(t.RefreshToken), Note: note})
 	}

@@ -25,7 +25,7 @@ type flow struct {
 	name, shows string
 	register    func(*openidtest.Client)
 	config      func(*openid.Config, flowKeys)
-	ask         openid.AuthorizationRequest
+	ask         func(*openid.AuthorizationRequest)
 	noTokens    bool   // nothing comes but an ID Token
 	cannot      string // why the embedded provider does not play it; it is proven in interop/ instead
 }
@@ -34,7 +34,7 @@ const paymentType = "payment_initiation"
 
 var flows = []*flow{
 	{name: "code", shows: "authorization code with PKCE, client_secret_basic"},
-	{name: "form-post", shows: "the response comes in a POST", ask: openid.AuthorizationRequest{ResponseMode: "form_post"}},
+	{name: "form-post", shows: "the response comes in a POST", ask: func(ask *openid.AuthorizationRequest) { ask.ResponseMode = "form_post" }},
 	{name: "private-key-jwt", shows: "the client signs an assertion instead of sending a secret", config: func(cfg *openid.Config, k flowKeys) {
 		cfg.Auth = openid.PrivateKeyJWT(k.signing, "sig")
 	}, register: func(c *openidtest.Client) { c.Secret, c.AuthMethod = "", "private_key_jwt" }},
@@ -49,34 +49,38 @@ var flows = []*flow{
 	{name: "jar-uri", shows: "the server fetches the signed request from the client", config: func(cfg *openid.Config, k flowKeys) {
 		cfg.RequestObject = &openid.RequestObject{Key: k.signing, KeyID: "sig", Publish: k.hosted.publish}
 	}, register: func(c *openidtest.Client) {
-		c.RequestURIs = []string{strings.Replace(c.RedirectURIs[0], "/callback", "/request", 1)}
+		c.RequestURIs = []string{strings.Replace(c.RedirectURIs[0], "/auth/callback", "/request", 1)}
 	}},
 	{name: "par-jar", shows: "a signed request, pushed", config: func(cfg *openid.Config, k flowKeys) { pushing(cfg, k); signing(cfg, k) }},
 	{name: "dpop", shows: "tokens bound to a key, with nonces (RFC 9449)", config: binding, register: members("dpop_bound_access_tokens", true)},
 	{name: "par-dpop", shows: "a pushed request, its code bound to the key as well", config: func(cfg *openid.Config, k flowKeys) { pushing(cfg, k); binding(cfg, k) },
 		register: members("dpop_bound_access_tokens", true)},
-	{name: "jarm", shows: "the response is a signed JWT (JARM)", ask: openid.AuthorizationRequest{ResponseMode: "jwt"}, register: members("authorization_signed_response_alg", "ES256")},
-	{name: "jarm-encrypted", shows: "the response is signed, then encrypted for the client", config: decrypting, ask: openid.AuthorizationRequest{ResponseMode: "jwt"},
+	{name: "jarm", shows: "the response is a signed JWT (JARM)", ask: jwtResponse, register: members("authorization_signed_response_alg", "ES256")},
+	{name: "jarm-encrypted", shows: "the response is signed, then encrypted for the client", config: decrypting, ask: jwtResponse,
 		register: members("authorization_signed_response_alg", "ES256", "authorization_encrypted_response_alg", "ECDH-ES+A256KW", "authorization_encrypted_response_enc", "A256GCM")},
-	{name: "hybrid", shows: "an ID Token beside the code vouches for it (c_hash)", ask: openid.AuthorizationRequest{ResponseType: "code id_token"},
+	{name: "hybrid", shows: "an ID Token beside the code vouches for it (c_hash)", ask: func(ask *openid.AuthorizationRequest) { ask.ResponseType = "code id_token" },
 		register: func(c *openidtest.Client) { c.ResponseTypes = []string{"code", "code id_token"} }},
-	{name: "implicit", shows: "an ID Token and nothing else", ask: openid.AuthorizationRequest{ResponseType: "id_token"}, noTokens: true,
+	{name: "implicit", shows: "an ID Token and nothing else", ask: func(ask *openid.AuthorizationRequest) { ask.ResponseType = "id_token" }, noTokens: true,
 		register: func(c *openidtest.Client) { c.ResponseTypes = []string{"code", "id_token"} }},
 	{name: "id-token-encrypted", shows: "the ID Token is encrypted for the client", config: decrypting,
 		register: members("id_token_encrypted_response_alg", "ECDH-ES", "id_token_encrypted_response_enc", "A256GCM")},
 	{name: "userinfo-jwt", shows: "UserInfo is signed", register: members("userinfo_signed_response_alg", "ES256")},
 	{name: "userinfo-encrypted", shows: "UserInfo is signed, then encrypted for the client", config: decrypting,
 		register: members("userinfo_signed_response_alg", "ES256", "userinfo_encrypted_response_alg", "ECDH-ES+A128KW", "userinfo_encrypted_response_enc", "A128GCM")},
-	{name: "rar", shows: "one payment is asked for, not a scope (RFC 9396)", ask: openid.AuthorizationRequest{AuthorizationDetails: []openid.AuthorizationDetail{
-		{Type: paymentType, Actions: []string{"initiate"}, Extra: map[string]json.RawMessage{"instructedAmount": json.RawMessage(`{"currency":"EUR","amount":"12.30"}`)}}}},
-		register: members("authorization_details_types", []string{paymentType})},
-	{name: "claims", shows: "single claims are asked for", ask: openid.AuthorizationRequest{Claims: &openid.ClaimsRequest{
-		IDToken: map[string]openid.ClaimRequest{"email": {Essential: true}, "zoneinfo": {}}}}},
+	{name: "rar", shows: "one payment is asked for, not a scope (RFC 9396)", ask: func(ask *openid.AuthorizationRequest) {
+		ask.AuthorizationDetails = []openid.AuthorizationDetail{{Type: paymentType, Actions: []string{"initiate"},
+			Extra: map[string]json.RawMessage{"instructedAmount": json.RawMessage(`{"currency":"EUR","amount":"12.30"}`)}}}
+	}, register: members("authorization_details_types", []string{paymentType})},
+	{name: "claims", shows: "single claims are asked for", ask: func(ask *openid.AuthorizationRequest) {
+		ask.Claims = &openid.ClaimsRequest{IDToken: map[string]openid.ClaimRequest{"email": {Essential: true}, "zoneinfo": {}}}
+	}},
 	{name: "fragment", shows: "the response comes in a fragment", cannot: "only a script in a browser sees a fragment"},
 	{name: "mtls", shows: "a certificate authenticates the client and binds its tokens (RFC 8705)", cannot: "the embedded provider asks nobody for a certificate"},
 	{name: "fapi1", shows: "FAPI 1.0 Advanced", cannot: "the embedded provider asks nobody for a certificate"},
 	{name: "fapi2", shows: "FAPI 2.0", cannot: "it is the flow par-dpop with private-key-jwt, at a server that insists"},
 }
+
+func jwtResponse(ask *openid.AuthorizationRequest) { ask.ResponseMode = "jwt" }
 
 func pushing(cfg *openid.Config, _ flowKeys) { cfg.PushAuthorizationRequests = true }
 func binding(cfg *openid.Config, _ flowKeys) { cfg.DPoP = openid.DPoPPerGrant() }
@@ -114,7 +118,7 @@ type hosted struct {
 func (h *hosted) publish(_ context.Context, object string) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.objects == nil || len(h.objects) >= maxSessions {
+	if h.objects == nil || len(h.objects) >= maxSeats {
 		h.objects = map[string]string{}
 	}
 	id := rand.Text()
@@ -172,7 +176,7 @@ func (st *stage) newFlowApp(f *flow, k flowKeys) (*app, error) {
 		return nil, err
 	}
 	registration := openidtest.Client{ID: clientID + "-" + f.name, Name: "openid demo, " + f.name, Secret: k.secret, JWKS: jwks,
-		RedirectURIs: []string{st.origin + base + "/callback"}, PostLogoutRedirectURIs: []string{st.origin + base + "/logged-out"}}
+		RedirectURIs: []string{st.origin + base + "/auth/callback"}, PostLogoutRedirectURIs: []string{st.origin + base + "/auth/logged-out"}}
 	if f.register != nil {
 		f.register(&registration)
 	}
@@ -183,11 +187,11 @@ func (st *stage) newFlowApp(f *flow, k flowKeys) (*app, error) {
 	if f.config != nil {
 		f.config(&cfg, k)
 	}
-	a, err := newApp("flow-"+f.name, st.origin, base, cfg)
+	a, err := newApp("flow-"+f.name, st.origin, base, cfg, f.ask)
 	if err != nil {
 		return nil, err
 	}
-	a.ask, a.hosted = f.ask, k.hosted
+	a.noTokens, a.hosted = f.noTokens, k.hosted
 	return a, nil
 }
 

@@ -27,7 +27,7 @@ func TestEveryFlow(t *testing.T) {
 			if exchanges["pushed authorization request"] != strings.HasPrefix(f.name, "par") {
 				t.Error("pushed, or not pushed")
 			}
-			if bound := rep.login.tokens.DPoPThumbprint() != ""; bound != strings.HasSuffix(f.name, "dpop") {
+			if bound := rep.person.tokens.DPoPThumbprint() != ""; bound != strings.HasSuffix(f.name, "dpop") {
 				t.Error("bound, or not bound")
 			}
 		})

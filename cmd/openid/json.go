@@ -103,12 +103,12 @@ func (rep *report) json() reportJSON {
 	for _, e := range rep.entries {
 		doc.Events = append(doc.Events, eventOf(e))
 	}
-	if rep.login != nil {
-		doc.Claims = rep.login.tokens.IDToken.Payload()
-		if rep.login.info != nil {
-			doc.UserInfo = rep.login.info.Payload()
+	if rep.person != nil {
+		doc.Claims = rep.person.tokens.IDToken.Payload()
+		if rep.person.info != nil {
+			doc.UserInfo = rep.person.info.Payload()
 		}
-		doc.Tokens = rep.login.facts(rep.at)
+		doc.Tokens = rep.person.facts(rep.at)
 	}
 	return doc
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 )
@@ -189,6 +190,10 @@ func fromNow(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 // frontChannel changes what the browser brings back on its way to the application.
 func (l *lie) frontChannel(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path.Base(r.URL.Path) != "callback" {
+			next.ServeHTTP(w, r)
+			return
+		}
 		r = r.Clone(r.Context())
 		if l.callback != nil {
 			q := r.URL.Query()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -21,7 +22,7 @@ type report struct {
 	steps               []step
 	hops                []hop
 	entries             []entry
-	login               *login    // as it was before the logout
+	person              *person   // as it was before the logout
 	at                  time.Time // the moment that its times are told from
 	rotated             bool
 	failure             error // nil: all steps were taken
@@ -83,10 +84,8 @@ func (st *stage) play(ctx context.Context, a *app, noTokens bool) *report {
 			break
 		}
 	}
-	rep.hops, rep.login, rep.rotated, rep.at = o.ua.hops, o.login, o.rotated, time.Now()
-	if s := o.session(); s != nil {
-		rep.entries = s.timeline.all()
-	}
+	rep.hops, rep.person, rep.rotated, rep.at = o.ua.hops, o.person, o.rotated, time.Now()
+	rep.entries = o.seat().entries()
 	return rep
 }
 
@@ -95,49 +94,65 @@ type oneLogin struct {
 	app     *app
 	ua      *userAgent
 	at      *reply
-	login   *login
+	person  *person
 	rotated bool
 }
 
-// session is the application's own session of this browser.
-func (o *oneLogin) session() *session {
-	u, err := url.Parse(o.app.origin)
+// cookies are those that the browser has for the application.
+func (o *oneLogin) cookies() []*http.Cookie {
+	u, err := url.Parse(o.app.origin + o.app.base + "/")
 	if err != nil {
 		return nil
 	}
-	for _, c := range o.ua.client.Jar.Cookies(u) {
-		if c.Name == o.app.sessions.cookie {
-			return o.app.sessions.find(c.Value)
+	return o.ua.client.Jar.Cookies(u)
+}
+
+// seat is where the application's browser watches from.
+func (o *oneLogin) seat() *seat {
+	for _, c := range o.cookies() {
+		if c.Name == o.app.audience.cookie {
+			return o.app.audience.find(c.Value)
 		}
 	}
 	return nil
 }
 
-var errNoSession = errors.New("the application has no session for this browser")
+// look asks the application, on the server's side, who the browser is.
+func (a *app) look(ctx context.Context, cookies []*http.Cookie) (who *person, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.origin+a.base+"/", nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	a.web.Optional(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		who, err = a.person(r)
+	})).ServeHTTP(discarded{}, r)
+	return who, err
+}
 
 // failed is what the application says of a step.
-func (o *oneLogin) failed(step string) error {
-	s := o.session()
+func (o *oneLogin) failed(ctx context.Context, step string) error {
+	s := o.seat()
 	if s == nil {
-		return errNoSession
+		return errors.New("the application does not know this browser")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.failed != nil && s.failed.step == step {
-		return s.failed.err
+	if failed := s.failure(); failed != nil && failed.step == step {
+		return failed.err
 	}
-	if s.login != nil {
-		kept := *s.login
-		o.login = &kept
+	who, err := o.app.look(ctx, o.cookies())
+	if who != nil && err == nil {
+		o.person = who
 	}
-	return nil
+	return err
 }
 
 func (o *oneLogin) start(ctx context.Context) (err error) {
-	if o.at, err = o.ua.get(ctx, o.app.origin+o.app.base+"/login"); err != nil {
+	if o.at, err = o.ua.get(ctx, o.app.origin+o.app.base+"/auth/login?return_to="+url.QueryEscape(o.app.base+"/")); err != nil {
 		return err
 	}
-	return o.failed(stepLogin)
+	return o.failed(ctx, stepLogin)
 }
 
 func (o *oneLogin) signIn(ctx context.Context) (err error) {
@@ -152,7 +167,7 @@ func (o *oneLogin) callback(ctx context.Context) (err error) {
 	if o.at, err = o.ua.next(ctx, o.at); err != nil {
 		return err
 	}
-	if err := o.failed(stepCallback); err != nil {
+	if err := o.failed(ctx, stepCallback); err != nil {
 		return err
 	}
 	o.at, err = o.ua.follow(ctx, o.at, o.app.origin)
@@ -160,11 +175,11 @@ func (o *oneLogin) callback(ctx context.Context) (err error) {
 }
 
 // userInfo was part of the same request.
-func (o *oneLogin) userInfo(context.Context) error {
-	if err := o.failed(stepUserInfo); err != nil {
+func (o *oneLogin) userInfo(ctx context.Context) error {
+	if err := o.failed(ctx, stepUserInfo); err != nil {
 		return err
 	}
-	if o.login == nil {
+	if o.person == nil {
 		return errors.New("nobody is logged in")
 	}
 	return nil
@@ -174,27 +189,24 @@ func (o *oneLogin) refresh(ctx context.Context) (err error) {
 	if err := o.pressAndReturn(ctx, "/refresh"); err != nil {
 		return err
 	}
-	if err := o.failed(stepRefresh); err != nil {
+	if err := o.failed(ctx, stepRefresh); err != nil {
 		return err
 	}
-	if o.login.refreshes != 1 {
+	if o.person.refreshes != 1 {
 		return errors.New("the application did not refresh the tokens")
 	}
-	o.rotated = o.login.rotations > 0
+	o.rotated = o.person.rotations > 0
 	return nil
 }
 
 func (o *oneLogin) logout(ctx context.Context) error {
-	if err := o.pressAndReturn(ctx, "/logout"); err != nil {
+	if err := o.pressAndReturn(ctx, "/auth/logout"); err != nil {
 		return err
 	}
-	if err := o.failed(stepLogout); err != nil {
+	if err := o.failed(ctx, stepLogout); err != nil {
 		return err
 	}
-	s := o.session()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.login != nil || s.notice == "" {
+	if who, err := o.app.look(ctx, o.cookies()); err != nil || who != nil || !o.seat().loggedOut() {
 		return errors.New("the user is still logged in")
 	}
 	return nil

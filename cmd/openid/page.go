@@ -61,20 +61,32 @@ type failedView struct {
 	*refusal
 }
 
-func (st *stage) show(w http.ResponseWriter, a *app, l *lie, s *session) {
-	v := view{Base: a.base, Issuer: st.provider.Issuer(), Users: st.users, Notice: s.notice, Steps: steps(s.timeline.all())}
+// show is the one page that an application has. Tokens that have run out are refreshed for it, which is a step of its own.
+func (st *stage) show(w http.ResponseWriter, r *http.Request, a *app, l *lie) {
+	seat := a.audience.of(r)
+	if seat != nil {
+		r = r.WithContext(seat.during(r.Context(), stepRefresh))
+	}
+	who, err := a.person(r)
+	if err != nil {
+		fail(r.Context(), err)
+	}
+	v := view{Base: a.base, Issuer: st.provider.Issuer(), Users: st.users, Steps: steps(seat.entries())}
 	if l != nil {
 		v.Lie = l.view()
 	} else {
 		v.Lies = lieGroups()
 	}
-	if s.failed != nil {
-		v.Failed = &failedView{s.failed.step, explain(s.failed.err)}
-		v.Steps = fail(v.Steps, s.failed.step)
+	if failed := seat.failure(); failed != nil {
+		v.Failed = &failedView{failed.step, explain(failed.err)}
+		v.Steps = fails(v.Steps, failed.step)
 	}
-	if s.login != nil {
-		v.Login = s.login.view(time.Now())
+	switch {
+	case who != nil:
+		v.Login = who.view(time.Now())
 		v.Login.LieWaits = l != nil && l.from == refreshAnswer && v.Failed == nil
+	case seat.loggedOut():
+		v.Notice = "You are logged out, here and at the provider."
 	}
 	var page strings.Builder
 	if err := pageTemplate.Execute(&page, v); err != nil {
@@ -115,13 +127,13 @@ func lieGroups() []lieGroup {
 	return groups
 }
 
-func (l *login) view(now time.Time) *loginView {
-	v := &loginView{Subject: l.tokens.IDToken.Subject(), Tokens: l.facts(now), Claims: claims(l.tokens.IDToken, now), Info: claims(l.info, now),
-		Rotated: l.rotations > 0}
+func (p *person) view(now time.Time) *loginView {
+	v := &loginView{Subject: p.tokens.IDToken.Subject(), Tokens: p.facts(now), Claims: claims(p.tokens.IDToken, now), Info: claims(p.info, now),
+		Rotated: p.rotations > 0}
 	who, _ := openid.Claims[struct { // without a name, the subject is shown
 		Name  string `json:"name"`
 		Email string `json:"email"`
-	}](l.info)
+	}](p.info)
 	v.Name, v.Email = who.Name, who.Email
 	if v.Name == "" {
 		v.Name = v.Subject

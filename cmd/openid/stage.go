@@ -85,8 +85,8 @@ func (st *stage) handler() (http.Handler, error) {
 			return nil, err
 		}
 		st.apps[a.name] = a
-		registration.RedirectURIs = append(registration.RedirectURIs, st.origin+a.base+"/callback")
-		registration.PostLogoutRedirectURIs = append(registration.PostLogoutRedirectURIs, st.origin+a.base+"/logged-out")
+		registration.RedirectURIs = append(registration.RedirectURIs, st.origin+a.base+"/auth/callback")
+		registration.PostLogoutRedirectURIs = append(registration.PostLogoutRedirectURIs, st.origin+a.base+"/auth/logged-out")
 		st.route(mux, a, l)
 	}
 	if err := st.provider.AddClient(registration); err != nil {
@@ -104,10 +104,9 @@ func (st *stage) handler() (http.Handler, error) {
 		}
 		st.apps[a.name] = a
 		st.route(mux, a, nil)
-		// A response in a POST comes from the provider's page; its state is the protection.
-		mux.HandleFunc("POST "+a.base+"/callback", a.callback)
 		mux.HandleFunc("GET "+a.base+"/request", a.hosted.serve)
-		protection.AddInsecureBypassPattern("POST " + a.base + "/callback")
+		// A response in a POST comes from the provider's page; its state is the protection.
+		protection.AddInsecureBypassPattern("POST " + a.base + "/auth/callback")
 	}
 	return st.secure(protection.Handler(mux)), nil
 }
@@ -120,31 +119,22 @@ func (st *stage) newApp(l *lie, secret string) (*app, error) {
 		InsecureAllowHTTP: true,
 	}
 	if l == nil {
-		return newApp(honest, st.origin, "", cfg)
+		return newApp(honest, st.origin, "", cfg, nil)
 	}
 	attacker, err := newMiddleman(l, st.provider.Client().Transport)
 	if err != nil {
 		return nil, err
 	}
 	cfg.HTTPClient = &http.Client{Transport: attacker}
-	return newApp(l.name, st.origin, "/break/"+l.name, cfg)
+	return newApp(l.name, st.origin, "/break/"+l.name, cfg, nil)
 }
 
 func (st *stage) route(mux *http.ServeMux, a *app, l *lie) {
-	callback := http.Handler(http.HandlerFunc(a.callback))
+	auth := http.Handler(a.web)
 	if l != nil {
-		callback = l.frontChannel(callback)
+		auth = l.frontChannel(auth)
 	}
-	mux.Handle("GET "+a.base+"/callback", callback)
-	mux.HandleFunc("GET "+a.base+"/login", a.login)
-	mux.HandleFunc("POST "+a.base+"/refresh", a.refresh)
-	mux.HandleFunc("POST "+a.base+"/logout", a.logout)
-	mux.HandleFunc("GET "+a.base+"/logged-out", a.loggedOut)
-	mux.HandleFunc("GET "+a.base+"/{$}", func(w http.ResponseWriter, r *http.Request) {
-		s := a.sessions.open(w, r)
-		defer s.mu.Unlock()
-		st.show(w, a, l, s)
-	})
+	a.serve(mux, auth, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { st.show(w, r, a, l) }))
 }
 
 // secure adds the headers of every page: nothing from elsewhere, no script, no frame around it. Forms may lead to the provider, because a

@@ -54,8 +54,8 @@ func steps(entries []entry) (out []stepView) {
 	return out
 }
 
-// fail marks the step that ended the timeline. Where the provider says no, no exchange and no check has failed.
-func fail(steps []stepView, name string) []stepView {
+// fails marks the step that ended the timeline. Where the provider says no, no exchange and no check has failed.
+func fails(steps []stepView, name string) []stepView {
 	if n := len(steps); n == 0 || steps[n-1].Name != name {
 		steps = append(steps, stepView{Name: name})
 	}

@@ -106,7 +106,7 @@ func (rep *report) rows() [][]row {
 }
 
 func (rep *report) writeFacts(w io.Writer, paint func(code, s string) string) {
-	if rep.login == nil {
+	if rep.person == nil {
 		return
 	}
 	heading := func(s string) { fmt.Fprintf(w, "\n%s\n", paint("1", s)) }
@@ -124,14 +124,14 @@ func (rep *report) writeFacts(w io.Writer, paint func(code, s string) string) {
 		}
 	}
 	heading("Verified claims")
-	table(claims(rep.login.tokens.IDToken, rep.at))
-	if rep.login.info != nil {
+	table(claims(rep.person.tokens.IDToken, rep.at))
+	if rep.person.info != nil {
 		heading("UserInfo")
-		table(claims(rep.login.info, rep.at))
+		table(claims(rep.person.info, rep.at))
 	}
 	heading("Tokens")
 	var facts []claim
-	for _, t := range rep.login.facts(rep.at) {
+	for _, t := range rep.person.facts(rep.at) {
 		c := claim{Name: t.Name, Value: t.Kind}
 		for _, s := range []string{strings.Join(t.Scope, " "), t.Note} {
 			if s != "" {

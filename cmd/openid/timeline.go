@@ -25,26 +25,58 @@ type entry struct {
 
 type recorderKey struct{}
 
+// A recorder is on the timeline of one browser for one request.
 type recorder struct {
-	timeline *timeline
-	step     string
+	seat *seat
+	mu   sync.Mutex
+	step string
 }
 
-// during returns a context under which [trace] adds to t.
-func (t *timeline) during(ctx context.Context, step string) context.Context {
-	return context.WithValue(ctx, recorderKey{}, recorder{t, step})
+// during returns a context under which [trace] and [fail] write to s.
+func (s *seat) during(ctx context.Context, step string) context.Context {
+	return context.WithValue(ctx, recorderKey{}, &recorder{seat: s, step: step})
 }
 
-// trace is the applications' Config.Trace: it finds the timeline in the context, so that one client serves many browsers.
+func recording(ctx context.Context) *recorder {
+	r, _ := ctx.Value(recorderKey{}).(*recorder)
+	return r
+}
+
+func watching(ctx context.Context) bool { return recording(ctx) != nil }
+
+// enter begins another step of the same request.
+func enter(ctx context.Context, step string) {
+	if r := recording(ctx); r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.step = step
+	}
+}
+
+func (r *recorder) current() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.step
+}
+
+// fail says why the step did not succeed. What is said later of the same request are only its consequences.
+func fail(ctx context.Context, err error) {
+	if r := recording(ctx); r != nil && r.seat.failure() == nil {
+		r.seat.setFailed(&failedStep{r.current(), err})
+	}
+}
+
+// trace is the applications' [openid.Config].Trace: it finds the timeline in the context, so that one client serves many browsers.
 func trace(ctx context.Context, e openid.Event) {
-	r, ok := ctx.Value(recorderKey{}).(recorder)
-	if !ok {
+	r := recording(ctx)
+	if r == nil {
 		return
 	}
-	r.timeline.mu.Lock()
-	defer r.timeline.mu.Unlock()
-	if len(r.timeline.entries) < maxEntries {
-		r.timeline.entries = append(r.timeline.entries, entry{r.step, e})
+	t, step := &r.seat.timeline, r.current()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.entries) < maxEntries {
+		t.entries = append(t.entries, entry{step, e})
 	}
 }
 

@@ -80,6 +80,7 @@ func (u *userAgent) send(req *http.Request, note string) (*reply, error) {
 	if len(u.hops) >= 10*maxHops {
 		return nil, fmt.Errorf("the browser has made %d requests already", len(u.hops))
 	}
+	req.Header.Set("Accept", "text/html")
 	h := hop{Step: u.step, Method: req.Method, Address: req.URL.Scheme + "://" + req.URL.Host + req.URL.Path, Note: note, Start: time.Now()}
 	res, err := u.client.Do(req)
 	if err != nil {
