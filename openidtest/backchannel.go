@@ -77,7 +77,7 @@ func (p *Provider) serveBackchannel(w http.ResponseWriter, r *http.Request) {
 			_ = p.show(w, d)
 			return
 		}
-		l = p.startLogin(w, u)
+		l = p.startLogin(w, u, p.usualClass())
 		r.PostForm.Del("action") // that was the answer to the login page
 	}
 	id, action := r.PostFormValue("id"), r.PostFormValue("action")

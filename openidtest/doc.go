@@ -42,7 +42,7 @@
 // # What it does
 //
 // The authorization code flow with PKCE (S256) and without, responses by query and form_post with iss (RFC 9207), nonce,
-// max_age, prompt, login_hint and id_token_hint; refresh tokens that rotate, a reused one revoking its grant; client
+// max_age, acr_values, prompt, login_hint and id_token_hint; refresh tokens that rotate, a reused one revoking its grant; client
 // credentials; devices (RFC 8628); CIBA by poll and ping; token exchange (RFC 8693) of what it issued; assertions that a registered client
 // signed (RFC 7523); UserInfo, introspection, revocation; RP-initiated logout; dynamic registration and its management; plain
 // OAuth without an ID Token. Clients authenticate with none, client_secret_basic, client_secret_post, client_secret_jwt or

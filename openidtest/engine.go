@@ -100,6 +100,13 @@ func (p *Provider) newEngine() (*provider.Provider, error) {
 		provider.WithHTTPClientFunc(func(context.Context) *http.Client { return outbound }),
 	}
 	options = append(options, p.authorizationDetails()...)
+	if len(p.classes) > 0 {
+		classes := make([]goidc.ACR, len(p.classes))
+		for i, class := range p.classes {
+			classes[i] = goidc.ACR(class)
+		}
+		options = append(options, provider.WithACRs(classes[0], classes[1:]...))
+	}
 	return provider.New(p.issuer, &p.store, p.signingKeys, options...)
 }
 

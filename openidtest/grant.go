@@ -36,6 +36,7 @@ const (
 	storedLogin    = "login"     // the id of the login
 	storedPage     = "page"      // what the user was shown last
 	storedAuthTime = "auth_time" // in Unix seconds
+	storedClass    = "acr"
 )
 
 func (p *Provider) accessToken(ctx context.Context, _ *goidc.Grant) string {
@@ -52,6 +53,9 @@ func (p *Provider) tokenOptions(context.Context, *goidc.Grant, *goidc.Client) go
 func (p *Provider) idTokenClaims(ctx context.Context, g *goidc.Grant) map[string]any {
 	out := p.userBySubject(g.Subject).extraClaims()
 	out["auth_time"] = g.Store[storedAuthTime]
+	if class, ok := g.Store[storedClass]; ok {
+		out["acr"] = class
+	}
 	n := noteIn(ctx)
 	if n.client == nil {
 		return out

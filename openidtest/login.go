@@ -17,6 +17,7 @@ type login struct {
 	id        string
 	user      User
 	at        time.Time
+	class     string   // of authentication; empty: the provider has none
 	consented []string // client and scopes
 }
 
@@ -65,7 +66,7 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 		default:
 			return p.ask(w, as, c, unanswered(r, shown, page{Kind: pageLogin, Username: as.LoginHint}))
 		}
-		l = p.startLogin(w, u)
+		l = p.startLogin(w, u, p.wantedClass(as))
 		id = l.id
 	}
 	as.Store[storedLogin] = id
@@ -84,11 +85,29 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request, as *goid
 	as.Subject, as.Username, as.GrantedScopes = l.user.Subject, l.user.Username, as.Scopes
 	as.GrantedResources, as.GrantedAuthDetails = as.Resources, as.AuthDetails
 	as.Store[storedAuthTime] = l.at.Unix()
+	if l.class != "" {
+		as.Store[storedClass] = l.class
+	}
 	return goidc.StatusSuccess, nil
 }
 
-func (p *Provider) startLogin(w http.ResponseWriter, u User) login {
-	l := login{id: rand.Text(), user: u, at: time.Now()}
+// wantedClass is the class of a new login: the one that the client would like best, or the usual one.
+func (p *Provider) wantedClass(as *goidc.AuthnSession) string {
+	for class := range strings.FieldsSeq(as.ACRValues) { // the engine knows them all
+		return class
+	}
+	return p.usualClass()
+}
+
+func (p *Provider) usualClass() string {
+	if len(p.classes) == 0 {
+		return ""
+	}
+	return p.classes[0]
+}
+
+func (p *Provider) startLogin(w http.ResponseWriter, u User, class string) login {
+	l := login{id: rand.Text(), user: u, at: time.Now(), class: class}
 	_ = p.logins.put(l.id, l)
 	http.SetCookie(w, p.cookie(l.id))
 	return l
@@ -127,7 +146,9 @@ func (p *Provider) usableLogin(r *http.Request, as *goidc.AuthnSession, c *goidc
 	stale := maxAge != nil && time.Since(l.at) >= time.Duration(*maxAge)*time.Second
 	other := as.IDTokenHintClaims["sub"] != nil && as.IDTokenHintClaims["sub"] != l.user.Subject
 	again := slices.Contains(prompt, "login") || slices.Contains(prompt, "select_account")
-	return id, l, !stale && !other && !again
+	classes := strings.Fields(as.ACRValues)
+	weak := len(classes) > 0 && !slices.Contains(classes, l.class)
+	return id, l, !stale && !other && !again && !weak
 }
 
 // currentLogin is the login of the browser, by its cookie.
@@ -169,6 +190,9 @@ func (p *Provider) ask(w http.ResponseWriter, as *goidc.AuthnSession, c *goidc.C
 		if d.Kind == pageConsent {
 			d.Text = "Your device has to show this code: " + as.UserCode
 		}
+	}
+	if d.Kind == pageLogin && as.ACRValues != "" {
+		d.Class = p.wantedClass(as)
 	}
 	if d.Kind == pageLogin && p.demoUsers {
 		d.Users = p.users

@@ -208,6 +208,47 @@ func TestPromptAndMaxAge(t *testing.T) {
 	}
 }
 
+// TestClasses: a login of the class that is asked for needs no page, another one does, and whoever asks for none gets what there is.
+func TestClasses(t *testing.T) {
+	op := start(t, openidtest.Config{ACRValues: []string{"bronze", "silver", "gold"}})
+	app, user := newRP(t, op, "app"), newBrowser(t, op)
+	for i, c := range []struct {
+		ask   string
+		again bool // the login page
+		want  string
+	}{
+		{"", true, "bronze"},
+		{"bronze", false, "bronze"},
+		{"gold silver", true, "gold"},
+		{"silver gold", false, "gold"},
+		{"", false, "gold"},
+		{"silver", true, "silver"},
+	} {
+		params := url.Values{}
+		if c.ask != "" {
+			params.Set("acr_values", c.ask)
+		}
+		got := user.open(app.authorizationURL(params))
+		if again := strings.Contains(got.body, `name="password"`); again != c.again {
+			t.Fatalf("%d: login page: %v", i, again)
+		}
+		if c.again {
+			if says := strings.Contains(got.body, "<strong>"+c.want+"</strong>"); says != (c.ask != "") {
+				t.Errorf("%d: the page says the class: %v", i, says)
+			}
+			got = user.answer(user.answer(got, alice), allow)
+		}
+		if _, claims := app.claims(app.redeem(got.params.Get("code")).ok(t).doc["id_token"]); claims["acr"] != c.want {
+			t.Errorf("%d: acr is %v, want %s", i, claims["acr"], c.want)
+		}
+	}
+	for ask, code := range map[string]string{"platinum": "invalid_request", "gold": "login_required"} {
+		if got := user.open(app.authorizationURL(url.Values{"acr_values": {ask}, "prompt": {"none"}})); got.params.Get("error") != code {
+			t.Errorf("%s: %v", ask, got.params)
+		}
+	}
+}
+
 func TestIDTokenHintOfAnotherUser(t *testing.T) {
 	op := start(t, openidtest.Config{AutoApprove: "bob"})
 	app, user := newRP(t, op, "app"), newBrowser(t, op)

@@ -23,6 +23,7 @@ type page struct {
 	ID       string // of what the form decides about
 	Client   string // who asks; nobody on the login page of what waits for a user
 	Username string
+	Class    string   // of the login that is asked for
 	Users    []User   // to choose from, with their passwords
 	Scopes   []string // in words
 }

@@ -29,6 +29,11 @@ type Config struct {
 	// AuthorizationDetails are the types that clients may ask for (RFC 9396); Resources the APIs that tokens may be for (RFC 8707).
 	AuthorizationDetails, Resources []string
 
+	// ACRValues are the classes of authentication that there are. A login is of the first one, unless a request asks for others (acr_values) that
+	// the login of the browser is none of: then the login page is shown again, and the login after it is of the first that was asked for. A class
+	// that is not in this list is refused.
+	ACRValues []string
+
 	// DPoPNonces asks for a nonce with every DPoP proof, and has another for the token endpoint than for UserInfo (RFC 9449,
 	// sections 8 and 9). A nonce is good for one proof.
 	DPoPNonces bool
@@ -57,6 +62,7 @@ type TB interface {
 type Provider struct {
 	issuer, cookieName                   string
 	scopes, details, resources           []string
+	classes                              []string
 	nonces                               *nonces // nil: none are asked for
 	users                                []User
 	demoUsers                            bool
@@ -100,6 +106,7 @@ func Start(cfg Config) (*Provider, error) {
 		scopes:              slices.Concat(standardScopes, cfg.Scopes),
 		details:             slices.Clone(cfg.AuthorizationDetails),
 		resources:           slices.Clone(cfg.Resources),
+		classes:             slices.Clone(cfg.ACRValues),
 		demoUsers:           len(cfg.Users) == 0,
 		accessTokenLifetime: cmp.Or(cfg.AccessTokenLifetime, defaultLifetime),
 		idTokenLifetime:     cmp.Or(cfg.IDTokenLifetime, defaultLifetime),
