@@ -191,7 +191,7 @@ func TestKeyInHSM(t *testing.T) {
 	}
 }
 
-func TestKeysThatAreRefused(t *testing.T) {
+func TestHostileDecryptionKeys(t *testing.T) {
 	short := must(rsa.GenerateKey(rand.Reader, 1024))
 	chip := hostile.NewROCAKey("").Private
 	for name, d := range map[string]*Decrypter{
@@ -378,8 +378,8 @@ func TestLowOrderPoints(t *testing.T) {
 	}
 }
 
-// TestRecipient: which of a server's keys a request object is encrypted for.
-func TestRecipient(t *testing.T) {
+// TestHostileRecipient: which of a server's keys a request object is encrypted for.
+func TestHostileRecipient(t *testing.T) {
 	enc := Encrypt("RSA-OAEP-256", "A256GCM")
 	short := must(rsa.GenerateKey(rand.Reader, 1024))
 	good := set(rsaKey().Public(), map[string]any{"use": "enc", "kid": "right", "alg": "RSA-OAEP-256"})
