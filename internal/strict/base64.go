@@ -15,7 +15,7 @@ func AppendBase64(dst []byte, s string) ([]byte, error) {
 	out := slices.Grow(dst, whole+wordSize)[:n+whole]
 	// Eight characters are six bytes, written as a word whose last two bytes the next one overwrites.
 	w, bad := out[n:n+whole+wordSize], byte(0)
-	for len(s) >= 8 && len(w) >= wordSize {
+	for len(s) >= 8 {
 		a, b, c, d := sextets[s[0]], sextets[s[1]], sextets[s[2]], sextets[s[3]]
 		e, f, g, h := sextets[s[4]], sextets[s[5]], sextets[s[6]], sextets[s[7]]
 		bad |= a | b | c | d | e | f | g | h

@@ -71,11 +71,8 @@ func Outer(doc []byte, member func(name []byte, v Value) error) error {
 func object(doc []byte, repeats bool, member func(name []byte, v Value) error) error {
 	s := open(doc, repeats)
 	defer s.close()
-	if s.dec.PeekKind() != '{' {
-		return s.refuse(errNotObject)
-	}
-	if _, err := s.dec.ReadToken(); err != nil {
-		return s.refuse(err)
+	if err := s.enter('{', errNotObject); err != nil {
+		return err
 	}
 	small := withinCaps(doc)
 	for s.dec.PeekKind() != '}' {
@@ -128,11 +125,8 @@ func array(doc []byte, element func(Value) error) error {
 	// Object has counted the elements and looked for repeated names; after Outer those are none of the array's business.
 	s := open(doc, true)
 	defer s.close()
-	if s.dec.PeekKind() != '[' {
-		return s.refuse(errNotArray)
-	}
-	if _, err := s.dec.ReadToken(); err != nil {
-		return s.refuse(err)
+	if err := s.enter('[', errNotArray); err != nil {
+		return err
 	}
 	for s.dec.PeekKind() != ']' {
 		v, err := s.value()
@@ -156,17 +150,17 @@ type scanner struct {
 
 var scanners = sync.Pool{New: func() any { return &scanner{dec: new(jsontext.Decoder)} }}
 
-var repeatsAllowed = jsontext.AllowDuplicateNames(true)
+var repeatsRefused, repeatsAllowed = jsontext.AllowDuplicateNames(false), jsontext.AllowDuplicateNames(true)
 
 func open(doc []byte, repeats bool) *scanner {
 	s := scanners.Get().(*scanner)
 	s.doc, s.members, s.elements = doc, 0, 0
 	s.buf = *bytes.NewBuffer(doc)
+	names := repeatsRefused
 	if repeats {
-		s.dec.Reset(&s.buf, repeatsAllowed)
-	} else {
-		s.dec.Reset(&s.buf)
+		names = repeatsAllowed
 	}
+	s.dec.Reset(&s.buf, names)
 	return s
 }
 
@@ -177,6 +171,17 @@ func (s *scanner) close() {
 	scanners.Put(s)
 }
 
+// enter reads the byte that opens the document, and refuses it for the given reason when there is another.
+func (s *scanner) enter(kind jsontext.Kind, otherwise *Error) error {
+	if s.dec.PeekKind() != kind {
+		return s.refuse(otherwise)
+	}
+	if _, err := s.dec.ReadToken(); err != nil {
+		return s.refuse(err)
+	}
+	return nil
+}
+
 // value reads one value. Objects and arrays are read token by token, because only then the caps are looked at before the
 // work is done and nothing recurses.
 func (s *scanner) value() ([]byte, error) {
@@ -184,8 +189,8 @@ func (s *scanner) value() ([]byte, error) {
 		return s.dec.ReadValue()
 	}
 	outside := s.dec.StackDepth()
-	start := int64(-1)
-	for start < 0 || s.dec.StackDepth() > outside {
+	var start int64
+	for first := true; first || s.dec.StackDepth() > outside; first = false {
 		k := s.dec.PeekKind()
 		opens := k == '{' || k == '['
 		if opens && s.dec.StackDepth() >= MaxDepth {
@@ -194,7 +199,7 @@ func (s *scanner) value() ([]byte, error) {
 		if _, err := s.dec.ReadToken(); err != nil {
 			return nil, err
 		}
-		if start < 0 {
+		if first {
 			start = s.dec.InputOffset() - 1
 		}
 		if opens {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -58,6 +60,7 @@ func TestObjectRefuses(t *testing.T) {
 		{"1,001 members", `{` + members(1001) + `}`, "JSON has more than 1000 members"},
 		{"1,001 members, most of them nested", `{"a":{` + members(500) + `},"b":[{` + members(499) + `}]}`, "JSON has more than 1000 members"},
 		{"10,001 elements", `{"a":[0` + strings.Repeat(",0", MaxElements) + `]}`, "JSON has more than 10000 array elements"},
+		{"a list that is cut off, in a document that may be large", `{"b":"` + strings.Repeat("[", 33) + `","a":[1,}`, "JSON is not well-formed at byte 47"},
 		{"10,001 elements that are arrays", `{"a":[[]` + strings.Repeat(",[]", MaxElements) + `]}`, "JSON has more than 10000 array elements"},
 	} {
 		err := Object([]byte(tt.doc), ignore)
@@ -117,8 +120,8 @@ func TestElementsReachTheCap(t *testing.T) {
 }
 
 func TestObjectReadsNamesExactly(t *testing.T) {
-	got := names(t, `{"sub":1,"SUB":2,"s\u0075b ":3,"":4,"a\/b":5,"😀":{"inner":6}}`)
-	want := []string{"sub", "SUB", "sub ", "", "a/b", "😀"}
+	got := names(t, `{"sub":1,"SUB":2,"s\u0075b ":3,"":4,"a\/b":5,"😀":{"inner":6},"\u0061ud":7}`)
+	want := []string{"sub", "SUB", "sub ", "", "a/b", "😀", "aud"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -141,6 +144,19 @@ func TestObjectStopsAtAnErrorOfItsCaller(t *testing.T) {
 	err := Object([]byte(`{"a":1,"b":2}`), func([]byte, Value) error { calls++; return stop })
 	if err != stop || calls != 1 {
 		t.Errorf("got %v after %d calls", err, calls)
+	}
+}
+
+func TestObjectHandsOverNoValueItRefuses(t *testing.T) {
+	for lie, doc := range map[string]string{
+		"cut off":             `{"a":"` + strings.Repeat("[", 33) + `","b":[1,}`,
+		"one member too many": `{"a":1,"b":{` + members(MaxMembers) + `}}`,
+		"too deep":            `{"a":1,"b":` + nested(MaxDepth) + `}`,
+	} {
+		calls := 0
+		if err := Object([]byte(doc), func([]byte, Value) error { calls++; return nil }); err == nil || calls != 1 {
+			t.Errorf("%s: %d values, %v", lie, calls, err)
+		}
 	}
 }
 
@@ -173,18 +189,56 @@ func TestErrorsCarryNoValue(t *testing.T) {
 
 func TestObjectDoesNotAllocate(t *testing.T) {
 	countAllocations(t)
-	doc := []byte(`{"iss":"https://op.example","aud":["a","b"],"exp":1780000000,"address":{"country":"DE"}}`)
-	var found bool
+	doc := []byte(`{"iss":"https://op.example","aud":["a","b"],"exp":1780000000,"nonce":"n","address":{"country":"DE"}}`)
+	found := 0
 	got := testing.AllocsPerRun(100, func() {
+		found = 0
 		_ = Object(doc, func(name []byte, v Value) error {
-			if string(name) == "iss" {
-				found = v.Equal("https://op.example")
+			switch {
+			case string(name) == "iss" && v.Equal("https://op.example"), string(name) == "nonce" && v.EqualSecret("n"):
+				found++
+			case string(name) == "aud":
+				_ = v.Elements(func(Value) error { found++; return nil })
 			}
 			return nil
 		})
 	})
-	if got != 0 || !found {
+	if got != 0 || found != 4 {
 		t.Errorf("%v allocations, found %v", got, found)
+	}
+}
+
+// A document is somebody's token: it does not stay in memory because it was read.
+func TestObjectLetsGoOfTheDocument(t *testing.T) {
+	read := func() weak.Pointer[byte] {
+		doc := []byte(`{"sub": "` + strings.Repeat("a", 1<<10) + `", "address": {}}`)
+		_ = Object(doc, ignore)
+		return weak.Make(&doc[0])
+	}
+	kept := read()
+	runtime.GC()
+	if kept.Value() != nil {
+		t.Error("the document is still held")
+	}
+}
+
+// Which documents are read at once: those that no cap can stop, all of them.
+func TestWithinCaps(t *testing.T) {
+	for _, tt := range []struct {
+		what, doc string
+		want      bool
+	}{
+		{"a token", `{"iss":"https://op.example","aud":["a","b"]}`, true},
+		{"32 levels", nested(MaxDepth), true},
+		{"33 levels", nested(MaxDepth + 1), false},
+		{"1,000 members", `{` + members(MaxMembers) + `}`, true},
+		{"1,001 members", `{` + members(MaxMembers+1) + `}`, false},
+		{"10,000 elements", `{"a":[0` + strings.Repeat(",0", MaxElements-1) + `]}`, true},
+		{"10,001 elements", `{"a":[0` + strings.Repeat(",0", MaxElements) + `]}`, false},
+	} {
+		if got := withinCaps([]byte(tt.doc)); got != tt.want {
+			t.Errorf("%s: got %v", tt.what, got)
+		}
 	}
 }
 

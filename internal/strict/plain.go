@@ -2,12 +2,13 @@ package strict
 
 import (
 	"bytes"
-	"math"
 	"unicode/utf8"
 )
 
-// maxPlain bounds the comparison of every name with every other.
-const maxPlain = 48
+const (
+	maxPlain     = 48      // bounds the comparison of every name with every other
+	maxPlainSize = 1 << 20 // fits a span; longer documents are nothing that has to be fast
+)
 
 // spans are where plain found the members: small, because a verification touches little memory otherwise.
 type spans [maxPlain]span
@@ -22,13 +23,13 @@ func (m span) in(doc []byte) (name []byte, v Value) {
 // integers. It halves the time of a document, and it never refuses: what it does not know is left to jsontext. What it
 // accepts, jsontext accepts with the same members (FuzzPlain).
 func plain(doc []byte, found *spans) (n int, ok bool) {
-	if len(doc) < 2 || len(doc) > math.MaxInt32 || doc[0] != '{' || !utf8.Valid(doc) {
+	if len(doc) == 0 || len(doc) > maxPlainSize || doc[0] != '{' || !utf8.Valid(doc) {
 		return 0, false
 	}
 	marks := uint64(0)
 	for i := 1; n < maxPlain; n++ {
 		colon := plainString(doc, i)
-		if colon < 0 || colon == len(doc) || doc[colon] != ':' {
+		if colon == len(doc) || doc[colon] != ':' {
 			return 0, false
 		}
 		name := doc[i+1 : colon-1]
@@ -46,7 +47,7 @@ func plain(doc []byte, found *spans) (n int, ok bool) {
 		}
 		marks |= mark
 		end := plainValue(doc, colon+1)
-		if end < 0 || end == len(doc) {
+		if end == len(doc) {
 			return 0, false
 		}
 		found[n] = span{uint32(i + 1), uint32(colon), uint32(end)}
@@ -62,25 +63,22 @@ func plain(doc []byte, found *spans) (n int, ok bool) {
 	return 0, false
 }
 
-// plainString returns where the string that begins at i ends, -1 if there is none.
+// plainString returns where the string that begins at i ends, the end of doc if there is none or nothing follows it.
 func plainString(doc []byte, i int) int {
-	if i >= len(doc) || doc[i] != '"' {
-		return -1
-	}
-	for i++; i < len(doc); i++ {
-		if c := doc[i]; c == '"' {
-			return i + 1
-		} else if c < ' ' || c == '\\' {
-			return -1
+	if i < len(doc) && doc[i] == '"' {
+		for i++; i < len(doc) && doc[i] >= ' ' && doc[i] != '\\'; i++ {
+			if doc[i] == '"' {
+				return i + 1
+			}
 		}
 	}
-	return -1
+	return len(doc)
 }
 
-// plainValue returns where the value that begins at i ends, -1 if it is not plain.
+// plainValue returns where the value that begins at i ends, the end of doc if it is not plain.
 func plainValue(doc []byte, i int) int {
-	if i >= len(doc) {
-		return -1
+	if i == len(doc) {
+		return i
 	}
 	switch c := doc[i]; {
 	case c == '"':
@@ -90,15 +88,15 @@ func plainValue(doc []byte, i int) int {
 		}
 		return i
 	case c == '[':
-		for elements := 0; elements < maxPlain; elements++ {
-			if i = plainString(doc, i+1); i < 0 || i == len(doc) {
-				return -1
-			}
-			if doc[i] == ']' {
+		for range maxPlain {
+			i = plainString(doc, i+1)
+			switch {
+			case i == len(doc):
+				return i
+			case doc[i] == ']':
 				return i + 1
-			}
-			if doc[i] != ',' {
-				return -1
+			case doc[i] != ',':
+				return len(doc)
 			}
 		}
 	case bytes.HasPrefix(doc[i:], []byte("true")):
@@ -106,5 +104,5 @@ func plainValue(doc []byte, i int) int {
 	case bytes.HasPrefix(doc[i:], []byte("false")):
 		return i + len("false")
 	}
-	return -1
+	return len(doc)
 }

@@ -11,6 +11,7 @@ var plainSeeds = []string{
 	`{"a":"\u0061"}`, `{"\u0061":1}`, `{"a":"` + "\x00" + `"}`, `{"a":"` + "\xff" + `"}`, `{"a":[]}`, `{"a":["b",]}`, `{"a":["b"}`,
 	`{"a"=1}`, `{"a":1;"b":2}`, `{"a":1:"b":2}`, `{"a",1}`, `{"a";"b"}`, `{"a":["b":"c"]}`, `{"a":["b";"c"]}`, `{}`, `{"a":1}}`, `{"a":1} `, `{"a":1,}`, `{"a" :1}`, `{"":""}`, `{"a":{}}`, `{"a":["b"`, `{"a":"b`, `{"a"`, `{"a":`, `{`, `[`,
 	"{\"a\":\"\xed\xa0\x80\"}",
+	`["a":1}`, `{xa":1}`, `{"a":["b",x"]}`, `{"a":["b"x"c"]}`, `{"a":{"b"]}`, `{"a":["b",,"c":1}`, `{"a":["b"},"c":1}`, `{"a":["b"}}`, `{"a":"b"`, `{"a":["b"],"c"`,
 }
 
 func pairs(of func([]byte, func([]byte, Value) error) error, doc []byte) (string, error) {
@@ -65,6 +66,38 @@ func TestPlainAgreesWithJSONText(t *testing.T) {
 		many += `"` + strings.Repeat("a", i+1) + `":1,`
 	}
 	differ(t, []byte(many[:len(many)-1]+"}"))
+}
+
+// Most documents are read by the fast reader, and those that are its business stay so: nothing else would notice if they did not.
+func TestPlainTakes(t *testing.T) {
+	list := func(n int) string { return `{"a":["b"` + strings.Repeat(`,"b"`, n-1) + `]}` }
+	ones := func(n int) string { return `{` + strings.ReplaceAll(members(n), `":0`, `":1`) + `}` }
+	long := func(n int) string { return `{"a":"` + strings.Repeat("b", n-len(`{"a":""}`)) + `"}` }
+	for _, tt := range []struct {
+		what, doc string
+		taken     bool
+	}{
+		{"a string with a space", `{"a":"b c"}`, true},
+		{"several members", `{"a":"b","c":"d","e":"f"}`, true},
+		{"numbers of all digits", `{"a":1234567890,"c":9,"d":9009}`, true},
+		{"booleans", `{"a":true,"b":false,"c":"d"}`, true},
+		{"a list of one string", `{"a":["b"],"c":"d"}`, true},
+		{"a list of several strings", `{"a":["b","c","d"]}`, true},
+		{"names of one length that end alike", `{"aud":"b","and":"c","avd":"d"}`, true},
+		{"names that are taken for each other at first sight", `{"axb":"c","ayb":"d"}`, true},
+		{"as many strings as are read fast", list(maxPlain), true},
+		{"a string more", list(maxPlain + 1), false},
+		{"as many members as are read fast", ones(maxPlain), true},
+		{"a member more", ones(maxPlain + 1), false},
+		{"as many bytes as are read fast", long(maxPlainSize), true},
+		{"a byte more", long(maxPlainSize + 1), false},
+		{"an escape", `{"a":"\n"}`, false},
+		{"an object", `{"a":{}}`, false},
+	} {
+		if taken := differ(t, []byte(tt.doc)); taken != tt.taken {
+			t.Errorf("%s: read by the fast reader: %v", tt.what, taken)
+		}
+	}
 }
 
 func FuzzPlain(f *testing.F) {

@@ -3,6 +3,7 @@ package strict
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -28,18 +29,28 @@ func TestText(t *testing.T) {
 			t.Errorf("%s: Equal does not agree", v)
 		}
 	}
-	for _, v := range []string{``, `1`, `null`, `["a"]`, `{"a":"b"}`, `true`, `"`} {
+	for _, v := range []string{``, `1`, `null`, `["a"]`, `{"a":"b"}`, `true`, `"`, `"a\q"`, `"\ud800"`} {
 		if got, ok := Value(v).Text(); ok {
 			t.Errorf("%s is no string: got %q", v, got)
 		}
-		if Value(v).Equal(v) {
-			t.Errorf("%s is no string, but equal", v)
+		for _, s := range []string{v, "", "a", "aq", "a\ufffd", "\ufffd"} {
+			if Value(v).Equal(s) || Value(v).EqualSecret(s) {
+				t.Errorf("%s is no string, but equal to %q", v, s)
+			}
 		}
 	}
 }
 
+func TestTextAllocatesItsResultOnly(t *testing.T) {
+	countAllocations(t)
+	v := Value(`"` + strings.Repeat("a", 100) + `"`)
+	if got := testing.AllocsPerRun(100, func() { _, _ = v.Text() }); got != 1 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
 func TestEqualSecret(t *testing.T) {
-	for _, v := range []string{`"secret"`, `"s\u0065cret"`} {
+	for _, v := range []string{`"secret"`, `"s\u0065cret"`, `"\u0073ecret"`} {
 		if !Value(v).EqualSecret("secret") {
 			t.Errorf("%s is not equal", v)
 		}
@@ -72,7 +83,7 @@ func TestInteger(t *testing.T) {
 			t.Errorf("%s: got %d, %v", v, got, ok)
 		}
 	}
-	for _, v := range []string{``, `9223372036854775808`, `1.0`, `1e3`, `"1"`, `null`, `true`, `[1]`} {
+	for _, v := range []string{``, `9223372036854775808`, `1.0`, `1e3`, `+1`, `"1"`, `null`, `true`, `[1]`} {
 		if got, ok := Value(v).Integer(); ok {
 			t.Errorf("%s: got %d", v, got)
 		}
@@ -93,10 +104,22 @@ func TestNumericDate(t *testing.T) {
 		"missing": ``, "null": `null`, "a boolean": `true`, "a string": `"1780000000"`, "an array": `[1780000000]`,
 		"negative": `-1`, "negative zero": `-0`, "the year 10000": `253402300800`, "2 to the 64": `18446744073709551616`,
 		"2 to the 64 and a little": `18446744075489551616`, "a huge exponent": `1e999999999`, "an exponent beyond int": `1e99999999999999999999`,
+		"zero with an exponent beyond int": `0e99999999999999999999`, "zero with an exponent below int": `0e-99999999999999999999`,
 		"an exponent one too large": `1e12`, "many digits": strings.Repeat("9", 1000),
 	} {
 		if got, ok := Value(v).NumericDate(); ok {
 			t.Errorf("%s: got %d", lie, got)
+		}
+	}
+}
+
+// What dates look like is read without working out fractions and exponents.
+func TestDigits(t *testing.T) {
+	for v, want := range map[string]bool{
+		`0`: true, `9`: true, `1780000000`: true, `99999999999`: true, `253402300799`: false, `1.5`: false, `1e9`: false, `178/`: false, `178:`: false,
+	} {
+		if n, ok := Value(v).digits(); ok != want || ok && strconv.FormatInt(n, 10) != v {
+			t.Errorf("%s: got %d, %v", v, n, ok)
 		}
 	}
 }
@@ -118,7 +141,19 @@ func TestMembersAndElementsAskForTheirKind(t *testing.T) {
 	if err := Value(`["a"]`).Members(ignore); err == nil {
 		t.Error("an array has members")
 	}
-	if err := Value(`{"a":1}`).Elements(func(Value) error { return nil }); err == nil {
-		t.Error("an object has elements")
+	for v, found := range map[string]int{`{"a":1}`: 0, `"a"`: 0, ``: 0, `[1`: 1, `[1,]`: 1, `[1 2]`: 1} {
+		got := 0
+		if err := Value(v).Elements(func(Value) error { got++; return nil }); err == nil || got != found {
+			t.Errorf("%s: %d elements, %v", v, got, err)
+		}
+	}
+}
+
+func TestAppendText(t *testing.T) {
+	if got, err := AppendText([]byte("dst:"), "a\"\n\u00e4"); err != nil || string(got) != `dst:"a\"\nä"` {
+		t.Errorf("got %s, %v", got, err)
+	}
+	if got, err := AppendText(nil, "\xff"); err == nil {
+		t.Errorf("not UTF-8: got %s", got)
 	}
 }
