@@ -17,8 +17,10 @@ var (
 	errNotDecrypted = errors.New("it could not be decrypted")
 )
 
-// encrypted tells a JWE by its five parts (RFC 7516 section 9).
-func encrypted(compact string) bool { return strings.Count(compact, ".") == 4 }
+// encrypted tells a JWE by its five parts (RFC 7516 section 9), and not from the dots of a JSON form.
+func encrypted(compact string) bool {
+	return strings.Count(compact, ".") == 4 && !strings.HasPrefix(compact, "{")
+}
 
 // decrypted is what lies inside a JWE, and a JWS as it is. One error serves every failure: who sends forged tokens learns nothing of why
 // one fails.

@@ -125,7 +125,8 @@ var idTokenLies = []idTokenLie{
 	{name: "I31 64 KiB and more", lie: func(tok *hostile.Token) { tok.Claims["filler"] = strings.Repeat("x", 64<<10) }, check: "compact"},
 	{name: "I43 many dots", lie: compact(func(s string) string { return s + strings.Repeat(".", 50_000) }), check: "compact"},
 	{name: "I44 JSON serialisation", lie: compact(hostile.Flattened), check: "compact"},
-	{name: "I44 both serialisations at once", lie: compact(func(s string) string { return `{"protected":"` + s + `"}` }), check: "header"},
+	{name: "I44 JSON serialisation with the dots of a JWE", lie: compact(func(s string) string { return `{"header":{"kid":"a.b"},"protected":"` + s + `"}` }), check: "compact"},
+	{name: "I44 both serialisations at once", lie: compact(func(s string) string { return `{"protected":"` + s + `"}` }), check: "compact"},
 	{name: "five parts, nothing to decrypt with", lie: compact(func(s string) string { return s + ".a.b" }), check: "encryption"},
 
 	{name: "I40 header is an array", lie: func(tok *hostile.Token) { tok.RawHeader = []byte(`["ES256"]`) }, check: "header"},

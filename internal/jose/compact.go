@@ -44,10 +44,13 @@ type JWS struct {
 
 // Split takes a compact JWS apart (RFC 7515 section 7.1). It looks at the length and at the number of dots and at
 // nothing else: a part may be empty or badly encoded, which the reader of that part refuses. A compact JWE, in five parts,
-// is refused by the check "encryption".
+// is refused by the check "encryption", the JSON form by "compact", however many dots are in it.
 func Split(compact string) (JWS, error) {
 	if len(compact) > MaxToken {
 		return JWS{}, &Refusal{"size", tokenSize, strconv.Itoa(len(compact)), "RFC 8725bis section 3"}
+	}
+	if strings.HasPrefix(compact, "{") {
+		return JWS{}, &Refusal{"compact", "the compact form", "the JSON form", "RFC 7515 section 7.1"}
 	}
 	switch dots := strings.Count(compact, "."); dots {
 	case 2:

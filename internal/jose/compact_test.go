@@ -40,6 +40,8 @@ func TestSplitRefuses(t *testing.T) {
 		{"five parts: a JWE", "a.b.c.d.e", "encryption"},
 		{"six parts", "a.b.c.d.e.f", "compact"},
 		{"JSON serialisation", `{"payload":"cGF5","signatures":[]}`, "compact"},
+		{"JSON serialisation with two dots", `{"payload":"cGF5","header":{"kid":"a.b.c"}}`, "compact"},
+		{"JSON serialisation with four dots", `{"payload":"cGF5","header":{"kid":"a.b.c.d.e"}}`, "compact"},
 		{"one byte too long", "a.b." + strings.Repeat("c", MaxToken-3), "size"},
 		{"8 MB", strings.Repeat("a", 8<<20), "size"},
 		{"5 million dots", strings.Repeat(".", 5_000_000), "size"},

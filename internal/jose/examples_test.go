@@ -1,6 +1,9 @@
 package jose
 
 import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
 	"strings"
 	"testing"
 )
@@ -13,6 +16,16 @@ const (
 	// Appendix A.3.
 	rfc7517AES = `{"kty":"oct","alg":"A128KW","k":"GawgguFyGrWKav7AX4VKUg"}`
 	rfc7517MAC = `{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow","kid":"HMAC key used in JWS spec Appendix A.1 example"}`
+	// Appendix B: a key with the certificate that vouches for it, which says nothing to us.
+	rfc7517Certified = `{"kty":"RSA","use":"sig","kid":"1b94c","n":"vrjOfz9Ccdgx5nQudyhdoR17V-IubWMeOZCwX_jj0hgAsz2J_pqYW08PLbK_PdiVGKPrqzmDIsLI7sA25VEnHU1uCLNwBuUiCO11_-7dYbsr4iJmG0Qu2j8DsVyT1azpJC_NG84Ty5KKthuCaPod7iI7w0LK9orSMhBEwwZDCxTWq4aYWAchc8t-emd9qOvWtVMDC2BXksRngh6X5bUYLy6AyHKvj-nUy1wgzjYQDwHMTplCoLtU-o-8SNnZ1tmRoGE9uJkBLdh5gFENabWnU5m1ZqZPdwS-qo-meMvVfJb6jJVWRpl2SUtCnYG2C32qvbWbjZ_jBPD5eunqsIo1vQ",` +
+		`"e":"AQAB","x5c":["` + rfc7517Certificate + `"]}`
+	rfc7517Certificate = "MIIDQjCCAiqgAwIBAgIGATz/FuLiMA0GCSqGSIb3DQEBBQUAMGIxCzAJBgNVBAYTAlVTMQswCQYDVQQIEwJDTzEPMA0GA1UEBxMGRGVudmVyMRwwGgYDVQQKExNQaW5nIElkZW50aXR5IENvcnAuMRcwFQYDVQQDEw5CcmlhbiBDYW1wYmVsbDAeFw0xMzAyMjEyMzI5MTVaFw0xODA4MTQyMjI5MTVaMGIxCzAJBgNVBAYTAlVTMQswCQYDVQQIEwJDTzEPMA0GA1UEBxMGRGVudmVy" +
+		"MRwwGgYDVQQKExNQaW5nIElkZW50aXR5IENvcnAuMRcwFQYDVQQDEw5CcmlhbiBDYW1wYmVsbDCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAL64zn8/QnHYMeZ0LncoXaEde1fiLm1jHjmQsF/449IYALM9if6amFtPDy2yvz3YlRij66s5gyLCyO7ANuVRJx1NbgizcAblIgjtdf/u3WG7K+IiZhtELto/A7Fck9Ws6SQvzRvOE8uSirYbgmj6He4iO8NCyvaK0jIQRMMGQwsU1quGmFgHIXPLfnpnfajr1rVTAwtg" +
+		"V5LEZ4Iel+W1GC8ugMhyr4/p1MtcIM42EA8BzE6ZQqC7VPqPvEjZ2dbZkaBhPbiZAS3YeYBRDWm1p1OZtWamT3cEvqqPpnjL1XyW+oyVVkaZdklLQp2Btgt9qr21m42f4wTw+Xrp6rCKNb0CAwEAATANBgkqhkiG9w0BAQUFAAOCAQEAh8zGlfSlcI0o3rYDPBB07aXNswb4ECNIKG0CETTUxmXl9KUL+9gGlqCz5iWLOgWsnrcKcY0vXPG9J1r9AqBNTqNgHq2G03X09266X5CpOe1zFo+Owb1zxtp3PehFdfQJ610CDLEaS9V9Rqp1" +
+		"7hCyybEpOGVwe8fnk+fbEL2Bo3UPGrpsHzUoaGpDftmWssZkhpBJKVMJyf/RuP2SmmaIzmnw9JiSlYhzo4tpzd5rFXhjRbg4zW9C+2qok+2+qDM1iJ684gPHMIY8aLWrdgQTxkumGmTqgawR+N5MDtdPTEQ0XfIBc2cJEUyMTY5MPvACWpkA6SdS4xSvdXK3IVfOWA=="
+
+	// RFC 7515 appendix E.
+	rfc7515Critical = "eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQogImh0dHA6Ly9leGFtcGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0.RkFJTA."
 
 	// RFC 7797 section 4: one text, signed as it usually is, and detached and unencoded, by the key of RFC 7515 appendix A.1.
 	rfc7797Encoded   = "eyJhbGciOiJIUzI1NiJ9.JC4wMg.5mvfOroL-g7HyqJoozehmsaqmvTYGEq5jTI1gVvoEoQ"
@@ -77,6 +90,22 @@ func TestKeysOfRFC7517(t *testing.T) {
 	}
 }
 
+// TestCertifiedKeyOfRFC7517: of appendix B the key counts, and nothing is made of its certificate, which has expired.
+func TestCertifiedKeyOfRFC7517(t *testing.T) {
+	certificate := must(x509.ParseCertificate(must(base64.StdEncoding.DecodeString(rfc7517Certificate))))
+	key := must(ParseKey([]byte(rfc7517Certified)))
+	if !certificate.PublicKey.(*rsa.PublicKey).Equal(key.public) || key.ID() != "1b94c" || !key.Serves("RS256") {
+		t.Error("it is not the specification's key")
+	}
+	for what, jwk := range map[string]string{
+		"a certificate of nobody": strings.Replace(rfc7517Certified, rfc7517Certificate, "AAAA", 1), "a number": strings.Replace(rfc7517Certified, `["`+rfc7517Certificate+`"]`, "1", 1),
+	} {
+		if k, err := ParseKey([]byte(jwk)); err != nil || k.Thumbprint() != key.Thumbprint() {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // TestRefusedOfTheRFCs: what they show that no client takes.
 func TestRefusedOfTheRFCs(t *testing.T) {
 	secret := must(NewSecret(decode(rfc7515A1Secret)))
@@ -92,7 +121,11 @@ func TestRefusedOfTheRFCs(t *testing.T) {
 			t.Errorf("%s, a JSON form: %v", section, err)
 		}
 	}
-	// RFC 7515 A.8 and RFC 7520 4.5: a detached payload leaves nothing that was signed.
+	jws = must(Split(rfc7515Critical))
+	if h := must(ParseHeader(jws.Header)); h.Algorithm != "none" || !h.Critical {
+		t.Errorf("RFC 7515 E: %+v", h)
+	}
+	// RFC 7515 appendix F: a detached payload leaves nothing that was signed.
 	if jws := must(Split("eyJhbGciOiJIUzI1NiJ9..5mvfOroL-g7HyqJoozehmsaqmvTYGEq5jTI1gVvoEoQ")); secret.Verify("HS256", jws.Signed, decode(jws.Signature)) {
 		t.Error("a detached payload verifies")
 	}
