@@ -38,8 +38,8 @@ func split(compact string) (*message, error) {
 		return nil, fmt.Errorf("jwe: expected at most %d bytes, got %d", maxCompact, len(compact))
 	}
 	parts := strings.SplitN(compact, ".", 6)
-	if len(parts) != 5 {
-		return nil, errors.New("jwe: expected 5 parts")
+	if len(parts) != 5 || strings.HasPrefix(compact, "{") { // the JSON form can hold dots too
+		return nil, errors.New("jwe: expected the compact form, in 5 parts")
 	}
 	m := &message{protected: parts[0]}
 	if len(m.protected) > maxHeader {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	ours "github.com/openid-client/openid/internal/jose"
 )
 
 // The text that RFC 7520 section 5 encrypts in many ways.
@@ -38,11 +40,24 @@ const (
 		".yc9N8v5sYyv3iGQT926IUg." +
 		"BoDlwPnTypYq-ivjmQvAYJLb5Q6l-F3LIgQomlz87yW4OPKbWE1zSTEFjDfhU9IPIOSA9Bml4m7iDFwA-1ZXvHteLDtw4R1XRGMEsDIqAYtskTTmzmzNa-_q4F_evAPUmwlO-ZG45Mnq4uhM1fm_D9rBtWolqZSF3xGNNkpOMQKF1Cl8i8wjzRli7-IXgyirlKQsbhhqRzkv8IcY6aHl24j03C-AR2le1r7URUhArM79BY8soZU0lzwI-sD5PZ3l4NDCCei9XkoIAfsXJWmySPoeRb2Ni5UZL4mYpvKDiwmyzGd65KqVw7MsFfI_K767G9C9Azp73gKZD0DyUn1mn0WW5LmyX_yJ-3AROq8p1WZBfG-ZyJ6195_JGG2m9Csg.WCCkNa-x4BeB9hIDIfFuhg"
 
+	rfc7520s513 = `{"recipients":[{"encrypted_key":"dYOD28kab0Vvf4ODgxVAJXgHcSZICSOp8M51zjwj4w6Y5G4XJQsNNIBiqyvUUAOcpL7S7-cFe7Pio7gV_Q06WmCSa-vhW6me4bWrBf7cHwEQJdXihidAYWVajJIaKMXMvFRMV6iDlRr076DFthg2_AV0_tSiV6xSEIFqt1xnYPpmP91tc5WJDOGb-wqjw0-b-S1laS11QVbuP78dQ7Fa0zAVzzjHX-xvyM2wxj_otxr9clN1LnZMbeYSrRicJK5xodvWgkpIdkMHo4LvdhRRvzoKzlic89jFWPlnBq_V4n5trGuExtp_-dbHcGlihqc_wGgho9fLMK8JOArYLcMDNQ","header":{"alg":"RSA1_5","kid":"frodo.baggins@hobbiton.example"}},` +
+		`{"encrypted_key":"ExInT0io9BqBMYF6-maw5tZlgoZXThD1zWKsHixJuw_elY4gSSId_w","header":{"alg":"ECDH-ES+A256KW","kid":"peregrin.took@tuckborough.example","epk":{"kty":"EC","crv":"P-384","x":"Uzdvk3pi5wKCRc1izp5_r0OjeqT-I68i8g2b8mva8diRhsE2xAn2DtMRb25Ma2CX","y":"VDrRyFJh-Kwd1EjAgmj5Eo-CTHAZ53MC7PjjpLioy3ylEjI1pOMbw91fzZ84pbfm"}}},` +
+		`{"encrypted_key":"a7CclAejo_7JSuPB8zeagxXRam8dwCfmkt9-WyTpS1E","header":{"alg":"A256GCMKW","kid":"18ec08e1-bfa9-4d95-b205-2b4dd1d4321d","tag":"59Nqh1LlYtVIhfD3pgRGvw","iv":"AvpeoPZ9Ncn9mkBn"}}],"unprotected":{"cty":"text/plain"},"protected":"eyJlbmMiOiJBMTI4Q0JDLUhTMjU2In0","iv":"VgEIHY20EnzUtZFl2RpB1g",` +
+		`"ciphertext":"ajm2Q-OpPXCr7-MHXicknb1lsxLdXxK_yLds0KuhJzfWK04SjdxQeSw2L9mu3a_k1C55kCQ_3xlkcVKC5yr__Is48VOoK0k63_QRM9tBURMFqLByJ8vOYQX0oJW4VUHJLmGhF-tVQWB7Kz8mr8zeE7txF0MSaP6ga7-siYxStR7_G07Thd1jh-zGT0wxM5g-VRORtq0K6AXpLlwEqRp7pkt2zRM0ZAXqSpe1O6FJ7FHLDyEFnD-zDIZukLpCbzhzMDLLw2-8I14FQrgi-iEuzHgIJFIJn2wh9Tj0cg_kOZy9BqMRZbmYXMY9YQjorZ_P_JYG3ARAIF3OjDNqpdYe-K_5Q5crGJSDNyij_ygEiItR5jssQVH2ofDQdLChtazE","tag":"BESYyFN7T09KY7i8zKs5_g"}`
+
 	// Refused by their headers, so that the rest may be short: sections 5.1, 5.3, 5.6 and 5.9.
 	rfc7520s51Header = `{"alg":"RSA1_5","kid":"frodo.baggins@hobbiton.example","enc":"A128CBC-HS256"}`
 	rfc7520s53Header = `{"alg":"PBES2-HS512+A256KW","p2s":"8Q1SzinasR3xchYz6ZZcHA","p2c":8192,"cty":"jwk-set+json","enc":"A128CBC-HS256"}`
 	rfc7520s56Header = `{"alg":"dir","kid":"77c7e2b8-6e13-45cf-8672-617b5b45243a","enc":"A128GCM"}`
 	rfc7520s59Header = `{"alg":"A128KW","kid":"81b20965-8332-43d9-a468-82160ad91ac8","enc":"A128GCM","zip":"DEF"}`
+)
+
+// RFC 7520 section 6: a token that is signed and then encrypted, for the key of section 5.2.
+const (
+	rfc7520s6Signer = `{"kty":"RSA","kid":"hobbiton.example","use":"sig","e":"AQAB","n":"kNrPIBDXMU6fcyv5i-QHQAQ-K8gsC3HJb7FYhYaw8hXbNJa-t8q0lDKwLZgQXYV-ffWxXJv5GGrlZE4GU52lfMEegTDzYTrRQ3tepgKFjMGg6Iy6fkl1ZNsx2gEonsnlShfzA9GJwRTmtKPbk1s-hwx1IU5AT-AIelNqBgcF2vE5W25_SGGBoaROVdUYxqETDggM1z5cKV4ZjDZ8-lh4oVB07bkac6LQdHpJUUySH_Er20DXx30Kyi97PciXKTS-QKXnmm8ivyRCmux22ZoPUind2BKC5OiG4MwALhaL2Z2k8CsRdfy-7dg7z41Rp6D0ZeEvtaUp4bX4aKraL4rTfw"}`
+	rfc7520s6       = "eyJhbGciOiJSU0EtT0FFUCIsImN0eSI6IkpXVCIsImVuYyI6IkExMjhHQ00ifQ." +
+		"a0JHRoITfpX4qRewImjlStn8m3CPxBV1ueYlVhjurCyrBg3I7YhCRYjphDOOS4E7rXbr2Fn6NyQq-A-gqT0FXqNjVOGrG-bi13mwy7RoYhjTkBEC6P7sMYMXXx4gzMedpiJHQVeyI-zkZV7A9matpgevAJWrXzOUysYGTtwoSN6gtUVtlLaivjvb21O0ul4YxSHV-ByK1kyeetRp_fuYJxHoKLQL9P424sKx2WGYb4zsBIPF4ssl_e5IR7nany-25_UmC2urosNkoFz9cQ82MypZP8gqbQJyPN-Fpp4Z-5o6yV64x6yzDUF_5JCIdl-Qv6H5dMVIY7q1eKpXcV1lWO_2FefEBqXxXvIjLeZivjNkzogCq3-IapSjVFnMjBxjpYLT8muaawo1yy1XXMuinIpNcOY3n4KKrXLrCcteX85m4IIHMZa38s1Hpr56fPPseMA-Jltmt-a9iEDtOzhtxz8AXy9tsCAZV2XBWNG8c3kJusAamBKOYwfk7JhLRDgOnJjlJLhn7TI4UxDp9dCmUXEN6z0v23W15qJIEXNJtqnblpymooeWAHCT4e_Owbim1g0AEpTHUdA2iiLNs9WTX_H_TXuPC8yDDhi1smxS_X_xpkIHkiIHWDOLx03BpqDTivpKkBYwqP2UZkcxqX2Fo_GnVrNwlK7Lgxw6FSQvDO0.GbX1i9kXz0sxXPmA." +
+		"SZI4IvKHmwpazl_pJQXX3mHv1ANnOU4Wf9-utWYUcKrBNgCe2OFMf66cSJ8k2QkxaQD3_R60MGE9ofomwtky3GFxMeGRjtpMt9OAvVLsAXB0_UTCBGyBg3C2bWLXqZlfJAAoJRUPRk-BimYZY81zVBuIhc7HsQePCpu33SzMsFHjn4lP_idrJz_glZTNgKDt8zdnUPauKTKDNOH1DD4fuzvDYfDIAfqGPyL5sVRwbiXpXdGokEszM-9ChMPqW1QNhzuX_Zul3bvrJwr7nuGZs4cUScY3n8yE3AHCLurgls-A9mz1X38xEaulV18l4Fg9tLejdkAuQZjPbqeHQBJe4IwGD5Ee0dQ-Mtz4NnhkIWx-YKBb_Xo2zI3Q_1sYjKUuis7yWW-HTr_vqvFt0bj7WJf2vzB0TZ3dvsoGaTvPH2dyWwumUrlx4gmPUzBdwTO6ubfYSDUEEz5py0d_OtWeUSYcCYBKD-aM7tXg26qJo21gYjLfhn9zy-W19sOCZGuzgFjPhawXHpvnj_t-0_ES96kogjJLxS1IMU9Y5XmnwZMyNc9EIwnogsCg-hVuvzyP0sIruktmI94_SL1xgMl7o03phcTMxtlMizR88NKU1WkBsiXMCjy1Noue7MD-ShDp5dmM.KnIKEhN8U-3C9s4gtSpjSw"
 )
 
 // TestRFC7520 decrypts what the cookbook encrypted, by the key's name, and refuses the ways that are refused here.
@@ -71,11 +86,35 @@ func TestRFC7520(t *testing.T) {
 		}
 	}
 	// Section 5.13: for several recipients there is the JSON form only.
-	const several = `{"recipients":[{"encrypted_key":"AAAA"},{"encrypted_key":"AAAA"}],"protected":"e30","iv":"AAAA","ciphertext":"AAAA","tag":"AAAA"}`
-	for name, form := range map[string]string{"several recipients": several, "the flattened form": `{"encrypted_key":"AAAA","protected":"e30","iv":"AAAA","ciphertext":"AAAA","tag":"AAAA"}`} {
-		if _, err := all.Decrypt(t.Context(), form); err == nil || !strings.Contains(err.Error(), "5 parts") {
+	var took jose.JSONWebKey
+	if err := took.UnmarshalJSON([]byte(rfc7520s54Key)); err != nil {
+		t.Fatal(err)
+	}
+	several := must(jose.ParseEncrypted(rfc7520s513, []jose.KeyAlgorithm{jose.RSA1_5, jose.ECDH_ES_A256KW, jose.A256GCMKW}, []jose.ContentEncryption{jose.A128CBC_HS256}))
+	if _, _, plain, err := several.DecryptMulti(took.Key); err != nil || string(plain) != rfc7520Text {
+		t.Errorf("5.13 is not the specification's: %v", err)
+	}
+	for name, form := range map[string]string{"several recipients": rfc7520s513, "the flattened form": `{"encrypted_key":"AAAA","protected":"e30","iv":"AAAA","ciphertext":"AAAA","tag":"AAAA"}`} {
+		if _, err := Keys(took.Key).Decrypt(t.Context(), form); err == nil || !strings.Contains(err.Error(), "5 parts") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestRFC7520Nested: what section 6 signed and encrypted is decrypted and verified.
+func TestRFC7520Nested(t *testing.T) {
+	var own jose.JSONWebKey
+	if err := own.UnmarshalJSON([]byte(rfc7520s52Key)); err != nil {
+		t.Fatal(err)
+	}
+	inner, err := Keys(Key{own.Key, own.KeyID, own.Algorithm}).Decrypt(t.Context(), rfc7520s6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jws := must(ours.Split(string(inner)))
+	h := must(ours.ParseHeader(jws.Header))
+	if key := must(ours.ParseKey([]byte(rfc7520s6Signer))); h.Algorithm != "PS256" || h.Type != "JWT" || !key.Verify(h.Algorithm, jws.Signed, must(decode(jws.Signature))) {
+		t.Errorf("%+v does not verify", h)
 	}
 }
 

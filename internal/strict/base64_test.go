@@ -8,9 +8,9 @@ import (
 )
 
 func TestAppendBase64(t *testing.T) {
-	// RFC 4648 section 10, without the padding.
+	// RFC 4648 section 10, without the padding, and RFC 7515 appendix C.
 	for text, want := range map[string]string{
-		"": "", "Zg": "f", "Zm8": "fo", "Zm9v": "foo", "Zm9vYg": "foob", "Zm9vYmE": "fooba", "Zm9vYmFy": "foobar", "-_-_": "\xfb\xff\xbf",
+		"": "", "Zg": "f", "Zm8": "fo", "Zm9v": "foo", "Zm9vYg": "foob", "Zm9vYmE": "fooba", "Zm9vYmFy": "foobar", "-_-_": "\xfb\xff\xbf", "A-z_4ME": "\x03\xec\xff\xe0\xc1",
 	} {
 		got, err := AppendBase64([]byte("dst:"), text)
 		if err != nil || string(got) != "dst:"+want {
