@@ -20,8 +20,8 @@ var cycles = flag.Int("cycles", 5_000, "logins and logouts of TestHostileMemoryI
 // -cycles, for days.
 func TestHostileMemoryIsFlat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, openid.Config{Issuer: forgetfulIssuer, ClientID: "client", Auth: openid.None(),
-			HTTPClient: &http.Client{Transport: forgetful{key: hostile.NewKey(t, "ES256", "k")}}})
+		h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, openid.Config{Issuer: hostile.ForgetfulIssuer, ClientID: "client", Auth: openid.None(),
+			HTTPClient: &http.Client{Transport: hostile.Forgetful{Key: hostile.NewKey(t, "ES256", "k")}}})
 		if err != nil {
 			t.Fatal(err)
 		}
