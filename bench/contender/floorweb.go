@@ -21,7 +21,7 @@ const floorVerifier = "a-verifier-of-forty-three-characters-0123456"
 // FloorLogin is what no login can go below: two redirects, a POST with the code and one decode, the hash and signature of an ID Token of the same
 // size, and the page. Nothing is drawn by lot, kept or compared, and its one cookie says nothing.
 func FloorLogin(s *fixture.Set, issuer string, hc *http.Client) (http.Handler, error) {
-	verify, err := FloorVerify(s, "RS256", s.Tokens["RS256"])
+	verify, err := FloorVerify(s, "ES256", s.Tokens["ES256"])
 	if err != nil {
 		return nil, err
 	}

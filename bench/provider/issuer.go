@@ -72,7 +72,7 @@ func (i *issuer) serveMetadata(w http.ResponseWriter) {
 		"jwks_uri":                              i.url + "/jwks",
 		"response_types_supported":              []string{"code"},
 		"subject_types_supported":               []string{"public"},
-		"id_token_signing_alg_values_supported": []string{"RS256"},
+		"id_token_signing_alg_values_supported": []string{"ES256"},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic"},
 		"code_challenge_methods_supported":      []string{"S256"},
 	})
@@ -87,7 +87,7 @@ func (i *issuer) serveCode(w http.ResponseWriter, r *http.Request) {
 	}
 	claims, hash := fixture.Claims(), sha256.Sum256([]byte(accessToken))
 	claims.Issuer, claims.Nonce, claims.AccessTokenHash = i.url, g.Nonce, base64.RawURLEncoding.EncodeToString(hash[:16])
-	token, err := i.set.IDToken("RS256", claims)
+	token, err := i.set.IDToken("ES256", claims)
 	if err != nil {
 		http.Error(w, "no key", http.StatusInternalServerError)
 		return
