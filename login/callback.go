@@ -63,7 +63,10 @@ func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, p *provi
 	}
 	tokens, err := p.client.Callback(r.Context(), r, txs...)
 	if err != nil {
-		f := &Failure{Err: err, retry: h.loginURL(p.name, "/"), login: true}
+		f := &Failure{Kind: kindOf(err), Err: err, retry: h.loginURL(p.name, "/"), login: true}
+		if f.Kind == FailureExpired && len(r.Cookies()) == 0 {
+			f.Kind = FailureCookies
+		}
 		if a := answered(pending, callbackState(r)); a != nil {
 			f.retry = h.loginURL(p.name, a.returnTo)
 			h.forget(w, a.name)

@@ -28,7 +28,7 @@ func TestHostileCallback(t *testing.T) {
 		check  string // empty: not by a check of the protocol
 		kind   string // on the page
 	}{
-		{"C01 no cookie", func(b *browser, r *http.Request) *http.Request { clear(b.cookies); return r }, 400, "state", "expired"},
+		{"C01 no cookie", func(b *browser, r *http.Request) *http.Request { clear(b.cookies); return r }, 400, "state", "needs cookies"},
 		{"C02 duplicate state", query(func(q url.Values) { q.Add("state", q.Get("state")) }), 502, "repeated parameter", "not accepted"},
 		{"C02 duplicate code", query(func(q url.Values) { q.Add("code", "evil") }), 502, "repeated parameter", "not accepted"},
 		{"C03 state of another browser", func(b *browser, r *http.Request) *http.Request {

@@ -13,6 +13,7 @@ const (
 	FailureRefused     = "refused"     // the application said no: OnLogin
 	FailureCredentials = "credentials" // [Handler.SignIn]: they are wrong
 	FailureExpired     = "expired"     // the login took too long, was answered before, or belongs to another browser
+	FailureCookies     = "cookies"     // the browser sent none with the answer to a login: it keeps none, or another one started it
 	FailureUnmet       = "unmet"       // the provider did not give what With asked for
 	FailureProvider    = "provider"    // no usable answer from the provider
 	FailureServer      = "server"      // the provider refused: it or the application is not set up right
@@ -67,7 +68,8 @@ var explanations = map[string]struct {
 	FailureDenied:      {http.StatusForbidden, true, "The login was cancelled, or not allowed. You can try again."},
 	FailureRefused:     {http.StatusForbidden, true, "You are not allowed to use this application with that account."},
 	FailureCredentials: {http.StatusForbidden, true, "That did not fit. Please try again."},
-	FailureExpired:     {http.StatusBadRequest, true, "This login took too long, was finished before, or was started in another browser. If it happens again, check that this browser accepts cookies."},
+	FailureExpired:     {http.StatusBadRequest, true, "This login took too long, was finished before, or was started in another browser. You can start again."},
+	FailureCookies:     {http.StatusBadRequest, true, "A login needs cookies, and this browser sent none: it may not keep any, or the login was started long ago or in another browser. Allow cookies for this site, then try again."},
 	FailureUnmet:       {http.StatusForbidden, false, "This page needs a stronger login or a further permission, and the login service did not give it."},
 	FailureProvider:    {http.StatusBadGateway, true, "The login service does not answer at the moment. Please try again in a while."},
 	FailureServer:      {http.StatusBadGateway, true, "The login service refused this login. Please try again, or tell those who run this application."},

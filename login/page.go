@@ -30,9 +30,10 @@ type Page struct {
 type Link struct{ Text, URL string }
 
 const (
-	style = "body{font:1.1em/1.5 system-ui,sans-serif;max-width:34em;margin:12vh auto;padding:0 1em}" +
-		"a,button{display:inline-block;font:inherit;margin:.3em .6em .3em 0;padding:.5em 1em;border:1px solid;border-radius:.4em;color:inherit;background:none;text-decoration:none;cursor:pointer}" +
-		"code{overflow-wrap:anywhere}@media(prefers-color-scheme:dark){body{background:#16181c;color:#e8e8e8}}"
+	style = "body{font:1.1em/1.5 system-ui,sans-serif;max-width:32em;margin:14vh auto;padding:0 1.2em;color:#1d2330;background:#fff}h1{font-size:1.6em;line-height:1.25}" +
+		"a,button{display:inline-block;font:inherit;font-weight:600;margin:.4em .6em .4em 0;padding:.55em 1.2em;border:0;border-radius:.5em;color:#fff;background:#1d2330;text-decoration:none;cursor:pointer}" +
+		"a:focus-visible,button:focus-visible{outline:3px solid #4f83e8;outline-offset:2px}code{overflow-wrap:anywhere}" +
+		"@media(prefers-color-scheme:dark){body{background:#16181c;color:#e8e8e8}a,button{background:#e8e8e8;color:#16181c}}"
 	script = "document.forms[0].submit()"
 )
 
@@ -125,7 +126,7 @@ func (h *Handler) showFailure(w http.ResponseWriter, r *http.Request, f *Failure
 	detail := ""
 	if h.cfg.Development && f.Err != nil {
 		detail = f.Err.Error()
-		if host := strings.TrimPrefix(strings.TrimPrefix(h.origin, "https://"), "http://"); f.Kind == FailureExpired && r.Host != host {
+		if host := strings.TrimPrefix(strings.TrimPrefix(h.origin, "https://"), "http://"); (f.Kind == FailureExpired || f.Kind == FailureCookies) && r.Host != host {
 			// Cookies of one name are not sent to another.
 			detail += " (this request is for the host " + r.Host + ", and Config.BaseURL says " + host + ")"
 		}
@@ -150,6 +151,7 @@ var titles = map[string]string{
 	FailureRefused:     "You are not logged in",
 	FailureCredentials: "You are not logged in",
 	FailureExpired:     "This login has expired",
+	FailureCookies:     "This login needs cookies",
 	FailureUnmet:       "That was not enough",
 	FailureProvider:    "The login service is away",
 	FailureServer:      "This login was refused",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ import (
 // TestInChromium clicks through the demo in a real browser, on a desktop and on a phone, light and dark. With OPENID_SCREENSHOTS set to a
 // directory it writes the pictures of docs/img there.
 func TestInChromium(t *testing.T) {
-	b := openChromium(t)
+	b := openChromium(t, "")
 	st := newStage(t)
 
 	b.open(st.origin + "/")
@@ -64,10 +65,11 @@ type device struct {
 
 var (
 	desktop = device{1280, 800, "light"}
+	small   = device{800, 420, "light"}
 	phone   = device{390, 844, "light"}
 )
 
-// A browser is Chromium with one tab.
+// A browser is a tab of Chromium.
 type browser struct {
 	t    *testing.T
 	ctx  context.Context
@@ -75,7 +77,8 @@ type browser struct {
 	said []string
 }
 
-func openChromium(t *testing.T) *browser {
+// openChromium starts one with a new profile. preferences are those of the profile, as JSON, or empty.
+func openChromium(t *testing.T, preferences string) *browser {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
@@ -90,7 +93,13 @@ func openChromium(t *testing.T) *browser {
 		}
 		t.Skip("no Chromium here: the pages are not tried in a browser")
 	}
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+	profile := t.TempDir()
+	if preferences != "" {
+		if err := errors.Join(os.Mkdir(filepath.Join(profile, "Default"), 0o700), os.WriteFile(filepath.Join(profile, "Default", "Preferences"), []byte(preferences), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(profile),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost")}
 	for _, flag := range []string{"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
 		"disable-component-update", "disable-sync", "hide-scrollbars"} {
@@ -103,20 +112,39 @@ func openChromium(t *testing.T) *browser {
 	if err := chromedp.Do(ctx); err != nil { // a deadline on this first call would end the browser
 		t.Fatalf("Chromium does not start: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx}
-	err := chromedp.Listen(ctx, func(event any) {
+	b.listen()
+	return b
+}
+
+func (b *browser) listen() {
+	b.t.Helper()
+	b.must(chromedp.Listen(b.ctx, func(event any) {
 		if e, ok := event.(*log.EventEntryAdded); ok {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.said = append(b.said, e.Entry.Text)
 		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	}))
+}
+
+// tab opens another tab of the same window, for t.
+func (b *browser) tab(t *testing.T, options ...chromedp.ContextOption) *browser {
+	t.Helper()
+	ctx, closeTab := chromedp.NewContext(b.ctx, options...)
+	t.Cleanup(closeTab)
+	tab := &browser{t: t, ctx: ctx}
+	tab.must(chromedp.Do(ctx))
+	tab.listen()
+	return tab
+}
+
+// window opens one that shares no cookies with the others.
+func (b *browser) window(t *testing.T) *browser {
+	t.Helper()
+	return b.tab(t, chromedp.WithNewBrowserContext())
 }
 
 // complaints are the console's messages: a violated policy, a missing file.
@@ -159,13 +187,18 @@ func evaluate[T any](b *browser, expression string) T {
 // await polls: waiting for a node through the protocol now and then misses one on a page that arrived by a redirect.
 func (b *browser) await(selector string) {
 	b.t.Helper()
+	b.awaitThat(fmt.Sprintf("!!document.querySelector(%q)", selector))
+}
+
+func (b *browser) awaitThat(expression string) {
+	b.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !evaluate[bool](b, fmt.Sprintf("document.readyState == 'complete' && !!document.querySelector(%q)", selector)) {
+	for !evaluate[bool](b, "document.readyState == 'complete' && "+expression) {
 		select {
 		case <-tick.C:
 		case <-b.ctx.Done():
-			b.t.Fatalf("%s never came", selector)
+			b.t.Fatalf("never: %s", expression)
 		}
 	}
 }
@@ -187,6 +220,19 @@ func (b *browser) reads(selector, want string) {
 	if got := evaluate[string](b, fmt.Sprintf("document.querySelector(%q).innerText", selector)); !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
 		b.t.Errorf("%s reads %q, not %q", selector, got, want)
 	}
+}
+
+// isAt expects the address that the browser shows.
+func (b *browser) isAt(want string) {
+	b.t.Helper()
+	if at := evaluate[string](b, "location.href"); at != want {
+		b.t.Errorf("at %s, not at %s", at, want)
+	}
+}
+
+func (b *browser) back() {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.NavigateBack()))
 }
 
 func (b *browser) as(d device) {
