@@ -44,7 +44,7 @@ var (
 	errNoMethod = errors.New("login: a callback is a GET or a POST")
 )
 
-func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, p *provider) {
+func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, provider string) {
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := r.ParseForm(); err != nil {
@@ -56,9 +56,14 @@ func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, p *provi
 		h.fail(w, r, &Failure{Kind: FailureRequest, Status: http.StatusMethodNotAllowed, Err: errNoMethod})
 		return
 	}
-	pending, txs := h.pendingFor(r, "login", p.name)
+	pending, txs := h.pendingFor(r, "login", provider)
 	if r.Method == http.MethodPost && len(pending) == 0 && r.URL.Query().Get("again") == "" {
 		h.postAgain(w, r)
+		return
+	}
+	p, err := h.named(r, provider)
+	if err != nil {
+		h.fail(w, r, &Failure{Err: err, login: true})
 		return
 	}
 	tokens, err := p.client.Callback(r.Context(), r, txs...)
@@ -105,6 +110,11 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, p *provider, a 
 	st, err := h.recognize(w, r)
 	if err != nil {
 		return nil, err
+	}
+	if a.link { // to somebody whom a provider still knows
+		if err := h.vouched(w, r, st); err != nil {
+			return nil, err
+		}
 	}
 	before := st.session()
 	s, err := h.newSession(p, tokens)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -48,9 +49,22 @@ type Config struct {
 	CookieName string
 	// Development shows on error pages which check failed, and why.
 	Development bool
+	// Scopes are asked for instead of Scope at the providers of these names.
+	Scopes map[string][]string
+	// ProviderLifetime is how long an answer of LoadProvider counts; five minutes when zero.
+	ProviderLifetime time.Duration
 
 	// Choose names the provider for a request that names none, by its host or a tenant in its path, say; empty for the page that lists them.
 	Choose func(*http.Request) string
+	// LoadProvider finds the provider of a name that [New] was not given, for applications with a provider for each of many tenants. Choose, the
+	// parameter provider of {BaseURL}/login, callbacks and sessions name it: strangers do, too, but only up to 64 letters, digits, -, _
+	// and dots. It is called when a name comes up, once for all who wait, and again when ProviderLifetime has passed; ctx is not cancelled with the
+	// request. An [ErrNoProvider] ends what goes on there. Any other error is a 503, or, where it has answered within an hour, reported only.
+	// Some thousand clients are kept, those used last; more are made again when they are needed, and no session depends on it.
+	//
+	// Whoever writes a tenant's configuration can be anybody there. Where tenants write their own, [User.Provider] belongs to the key of an account,
+	// a page of one tenant is for users of that provider only, and [openid.PublicTransport] keeps their addresses outside of your network.
+	LoadProvider func(ctx context.Context, name string) (Provider, error)
 	// Ask may change each authorization request, by what the browser asked for: prompt, login hint, resources, authorization details, response
 	// mode. Redirect URI and AppState are not its own.
 	Ask func(*http.Request, *openid.AuthorizationRequest) error
@@ -99,6 +113,8 @@ const (
 	defaultLifetime = 12 * time.Hour
 	maxTouchEvery   = time.Minute
 
+	defaultProviderLifetime = 5 * time.Minute
+
 	newKey = "; to make one: openssl rand -base64 32"
 )
 
@@ -131,14 +147,18 @@ func (c *core) settle() mistakes {
 	if len(cfg.Keys) == 0 && c.secure {
 		m.add("Keys", "a key of 32 random bytes, for all processes of the application"+newKey, "none")
 	}
+	c.keys = cfg.Keys
 	if cfg.Stateless && cfg.OnLogin == nil && slices.Contains(cfg.Scope, "offline_access") {
 		m.add("Scope", "no offline_access with Stateless, which keeps no tokens", `"offline_access"`)
 	}
 	if cfg.Scope == nil {
 		cfg.Scope = []string{"openid"}
 	}
-	if !slices.Contains(cfg.Scope, "openid") && cfg.Identify == nil && cfg.Ask == nil {
-		m.add("Scope", `"openid" among them, or Identify for a provider without ID Tokens`, fmt.Sprintf("%q", cfg.Scope))
+	c.scopeMistake(&m, "Scope", cfg.Scope)
+	cfg.Scopes = maps.Clone(cfg.Scopes)
+	for _, name := range slices.Sorted(maps.Keys(cfg.Scopes)) {
+		cfg.Scopes[name] = slices.Clone(cfg.Scopes[name])
+		c.scopeMistake(&m, "Scopes["+quote(name)+"]", cfg.Scopes[name])
 	}
 	for i, to := range cfg.ReturnTo {
 		if u, err := url.Parse(to); err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) || !printable(to) {
@@ -161,7 +181,8 @@ func (c *core) settle() mistakes {
 		field string
 		value *time.Duration
 		usual time.Duration
-	}{{"IdleLifetime", &cfg.IdleLifetime, defaultIdle}, {"Lifetime", &cfg.Lifetime, defaultLifetime}} {
+	}{{"IdleLifetime", &cfg.IdleLifetime, defaultIdle}, {"Lifetime", &cfg.Lifetime, defaultLifetime},
+		{"ProviderLifetime", &cfg.ProviderLifetime, defaultProviderLifetime}} {
 		if *d.value == 0 {
 			*d.value = d.usual
 		} else if *d.value < time.Second {
@@ -216,43 +237,58 @@ type provider struct {
 	client   *openid.Client
 	callback string // the path
 	logged   string // the path after a logout
+	scope    []string
 }
 
-// addProvider makes the client of a provider.
-func (c *core) addProvider(i int, cfg openid.Config, alone bool) (m mistakes) {
-	where := fmt.Sprintf("providers[%d].", i)
-	name := cfg.Name
-	switch {
-	case name == "" && !alone:
-		m.add(where+"Name", "a name for each of several providers, since each has a callback of its own", "nothing")
-	case name != "" && !cookieWord(name):
-		m.add(where+"Name", "letters, digits, - and _, at most 32", fmt.Sprintf("%q", name))
-	case c.provider(name) != nil:
-		m.add(where+"Name", "another name for each provider", fmt.Sprintf("%q twice", name))
+func (c *core) newProvider(name string, scope []string) *provider {
+	if scope == nil {
+		scope = c.cfg.Scope
 	}
 	suffix := ""
 	if name != "" {
 		suffix = "/" + name
 	}
-	p := &provider{name: name, issuer: cfg.Issuer, callback: c.path + "/callback" + suffix, logged: c.path + "/logged-out" + suffix}
+	return &provider{name: name, callback: c.path + "/callback" + suffix, logged: c.path + "/logged-out" + suffix, scope: slices.Clone(scope)}
+}
+
+// addProvider makes the client of a provider.
+func (c *core) addProvider(i int, cfg openid.Config, alone bool) (m mistakes) {
+	where := fmt.Sprintf("providers[%d]", i)
+	name := cfg.Name
+	switch {
+	case name == "" && !alone:
+		m.add(where+".Name", "a name for each of several providers, since each has a callback of its own", "nothing")
+	case name != "" && !providerName(name):
+		m.add(where+".Name", "letters, digits, -, _ and dots, at most 64", quote(name))
+	case c.provider(name) != nil:
+		m.add(where+".Name", "another name for each provider", fmt.Sprintf("%q twice", name))
+	}
+	p := c.newProvider(name, c.cfg.Scopes[name])
 	switch u, err := url.Parse(cfg.RedirectURI); {
 	case cfg.RedirectURI == "":
 		cfg.RedirectURI = c.origin + p.callback
 	case err != nil || u.Scheme+"://"+u.Host != c.origin || u.RawQuery != "" || u.RawPath != "":
-		m.add(where+"RedirectURI", "nothing, which means "+c.origin+p.callback+", or another address of "+c.origin, fmt.Sprintf("%q", cfg.RedirectURI))
+		m.add(where+".RedirectURI", "nothing, which means "+c.origin+p.callback+", or another address of "+c.origin, fmt.Sprintf("%q", cfg.RedirectURI))
 	default:
 		p.callback = u.Path
 	}
 	for _, other := range c.providers {
 		if other.callback == p.callback {
-			m.add(where+"RedirectURI", "a callback of its own for each provider (RFC 9700 §4.4)", fmt.Sprintf("%q twice", cfg.RedirectURI))
+			m.add(where+".RedirectURI", "a callback of its own for each provider (RFC 9700 §4.4)", fmt.Sprintf("%q twice", cfg.RedirectURI))
 		}
 	}
 	if c.base == "" { // that is a mistake already, and not the provider's
 		cfg.RedirectURI = ""
 	}
+	m = append(m, c.connect(p, cfg, where)...)
+	c.providers = append(c.providers, p)
+	return m
+}
+
+// connect gives a provider its client.
+func (c *core) connect(p *provider, cfg openid.Config, where string) (m mistakes) {
 	if cfg.Keys == nil && !c.badKeys {
-		cfg.Keys = c.cfg.Keys
+		cfg.Keys = c.keys
 	}
 	if cfg.Store == nil {
 		cfg.Store = c.store
@@ -264,13 +300,21 @@ func (c *core) addProvider(i int, cfg openid.Config, alone bool) (m mistakes) {
 			all = joined.Unwrap()
 		}
 		for _, one := range all {
-			m = append(m, fmt.Errorf("login: providers[%d]: %w", i, one))
+			m = append(m, fmt.Errorf("login: %s: %w", where, one))
 		}
 	}
-	p.client = client
-	c.providers = append(c.providers, p)
+	p.issuer, p.client = cfg.Issuer, client
 	return m
 }
+
+// scopeMistake: somebody has to say who logged in.
+func (c *core) scopeMistake(m *mistakes, field string, scope []string) {
+	if !slices.Contains(scope, "openid") && c.cfg.Identify == nil && c.cfg.Ask == nil {
+		m.add(field, `"openid" among them, or Identify for a provider without ID Tokens`, fmt.Sprintf("%q", scope))
+	}
+}
+
+func quote(s string) string { return fmt.Sprintf("%q", s) }
 
 func (c *core) provider(name string) *provider {
 	for _, p := range c.providers {
@@ -281,4 +325,4 @@ func (c *core) provider(name string) *provider {
 	return nil
 }
 
-var errNoProvider = errors.New("login: New: there is no provider")
+var errNoProvider = errors.New("login: New: there is no provider, and no Config.LoadProvider")

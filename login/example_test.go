@@ -97,6 +97,52 @@ func ExampleConfig_onLogin() {
 	// You have no account here. Ask the office for one.
 }
 
+// Each tenant has a provider of its own, which lies in a database. The name of the tenant is in the address of its pages; a page is for users of
+// that tenant only.
+func ExampleConfig_loadProvider() {
+	op := start()
+	defer op.stop()
+	op.RedirectURI = "https://app.example/auth/callback/acme" // what acme has registered at its provider
+	tenantOf := func(r *http.Request) string {
+		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		return name
+	}
+
+	web, err := login.New(login.Config{
+		BaseURL: "https://app.example/auth", Keys: []openid.Secret{openid.NewSecret("32 random bytes, from a secret file")},
+		Choose: tenantOf,
+		LoadProvider: func(_ context.Context, name string) (login.Provider, error) {
+			if name != "acme" { // no such row
+				return login.Provider{}, login.ErrNoProvider
+			}
+			return login.Provider{Version: "7", Config: openid.Config{Issuer: "https://op.example/t", ClientID: op.ClientID,
+				Auth: openid.ClientSecret(openid.NewSecret(op.ClientSecret)), HTTPClient: op.HTTPClient()}}, nil
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/auth/", web)
+	mux.Handle("/", web.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user := login.UserFrom(r.Context())
+		if user.Provider() != tenantOf(r) {
+			http.Error(w, "this is for others", http.StatusForbidden)
+			return
+		}
+		fmt.Fprint(w, "orders of ", user.Provider())
+	})))
+
+	browser := op.browser(mux)
+	fmt.Println(browser.open("/acme/orders"))
+	fmt.Print(browser.open("/umbrella/orders")) // there signed in, but not here
+	fmt.Println(op.browser(mux).open("/umbrella/orders"))
+	// Output:
+	// orders of acme
+	// this is for others
+	// This request cannot be answered.
+}
+
 // An API is called as the user. When the provider does not refresh the tokens any more, the session is over.
 func ExampleTokenSource() {
 	op := start()

@@ -19,7 +19,7 @@ const (
 	FailureServer      = "server"      // the provider refused: it or the application is not set up right
 	FailureInvalid     = "invalid"     // the provider's answer fails a check
 	FailureStore       = "store"       // the store, or the application's own, cannot be asked
-	FailureRequest     = "request"     // the request itself is wrong
+	FailureRequest     = "request"     // the request itself is wrong, or names a provider that does not exist
 	FailureInternal    = "internal"    // the application is not set up right
 )
 
@@ -93,6 +93,8 @@ func kindOf(err error) string {
 	switch {
 	case errors.As(err, new(Refusal)):
 		return FailureRefused
+	case errors.Is(err, ErrNoProvider):
+		return FailureRequest
 	case errors.As(err, &ours), errors.As(err, &away), errors.As(err, &unsaved):
 		return FailureStore
 	case errors.Is(err, openid.ErrAccessDenied), errors.Is(err, openid.ErrLoginRequired), errors.Is(err, openid.ErrInteractionRequired),

@@ -2,6 +2,7 @@ package login
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,7 +30,9 @@ type core struct {
 	badKeys     bool
 	store       *store.Store
 	touchEvery  time.Duration
+	keys        []openid.Secret // for clients that are made later
 	providers   []*provider
+	loader      *loader // nil: there are no other providers
 	attemptSeal *sealer
 	sessionSeal *sealer
 	guard       *http.CrossOriginProtection
@@ -41,14 +44,22 @@ type core struct {
 func New(cfg Config, providers ...openid.Config) (*Handler, error) {
 	c := &core{cfg: cfg, guard: http.NewCrossOriginProtection()}
 	m := c.settle()
-	if len(providers) == 0 {
+	if len(providers) == 0 && cfg.LoadProvider == nil {
 		m = append(m, errNoProvider)
 	}
 	for i, p := range providers {
 		m = append(m, c.addProvider(i, p, len(providers) == 1)...)
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.cfg.Scopes)) {
+		if c.provider(name) == nil {
+			m.add("Scopes", "names of providers", quote(name))
+		}
+	}
 	if len(m) > 0 {
 		return nil, errors.Join(m...)
+	}
+	if cfg.LoadProvider != nil {
+		c.loader = newLoader(c.cfg.ProviderLifetime, cfg.LoadProvider, c.build)
 	}
 	if err := c.guard.AddTrustedOrigin(c.origin); err != nil {
 		return nil, &ConfigError{"BaseURL", "an origin", c.origin}
@@ -56,13 +67,16 @@ func New(cfg Config, providers ...openid.Config) (*Handler, error) {
 	c.attemptSeal = newSealer(c.cfg.Keys, "openid login attempt", c.base)
 	c.sessionSeal = newSealer(c.cfg.Keys, "openid login session", c.base)
 	c.cfg.Keys = nil // the sealers have what they need; nobody prints them here
+	if c.loader == nil {
+		c.keys = nil
+	}
 	return &Handler{core: c}, nil
 }
 
 // String names the application and shows nothing of what the handler holds.
 func (h *Handler) String() string { return "login.Handler of " + h.base }
 
-// Client is the client of a provider, by its Name; nil when there is none.
+// Client is the client of a provider that [New] was given, by its Name; nil when there is none. For others there is [Handler.LoadClient].
 func (h *Handler) Client(name string) *openid.Client {
 	if p := h.provider(name); p != nil {
 		return p.client
@@ -70,21 +84,26 @@ func (h *Handler) Client(name string) *openid.Client {
 	return nil
 }
 
-// endpoint names what lies at a path; empty: nothing of ours.
-func (c *core) endpoint(path string) string {
+// endpoint names what lies at a path, and whose it is; empty: nothing of ours.
+func (c *core) endpoint(path string) (what, provider string) {
 	for _, p := range c.providers {
 		switch path {
 		case p.callback:
-			return "callback"
+			return "callback", p.name
 		case p.logged:
-			return "logged-out"
+			return "logged-out", p.name
 		}
 	}
-	switch rest, below := strings.CutPrefix(path, c.path+"/"); {
-	case below && (rest == "login" || rest == "logout"):
-		return rest
+	rest, below := strings.CutPrefix(path, c.path+"/")
+	what, provider, named := strings.Cut(rest, "/")
+	switch {
+	case !below:
+	case !named && (what == "login" || what == "logout"):
+		return what, ""
+	case c.loader != nil && (what == "callback" || what == "logged-out") && providerName(provider) && c.provider(provider) == nil:
+		return what, provider
 	}
-	return ""
+	return "", ""
 }
 
 // ServeHTTP answers at the addresses below [Config].BaseURL:
@@ -97,30 +116,22 @@ func (c *core) endpoint(path string) string {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	private(w.Header())
 	path := r.URL.Path
-	if !strings.HasPrefix(path, h.path+"/") && h.endpoint(path) == "" {
-		path = h.path + path // a router has taken the prefix away
+	what, name := h.endpoint(path)
+	if what == "" && !strings.HasPrefix(path, h.path+"/") {
+		what, name = h.endpoint(h.path + path) // a router has taken the prefix away
 	}
-	switch h.endpoint(path) {
+	switch what {
 	case "login":
 		h.serveLogin(w, r)
 	case "callback":
-		h.serveCallback(w, r, h.at(path))
+		h.serveCallback(w, r, name)
 	case "logout":
 		h.serveLogout(w, r)
 	case "logged-out":
-		h.serveLoggedOut(w, r, h.at(path))
+		h.serveLoggedOut(w, r, name)
 	default:
 		http.NotFound(w, r)
 	}
-}
-
-func (c *core) at(path string) *provider {
-	for _, p := range c.providers {
-		if p.callback == path || p.logged == path {
-			return p
-		}
-	}
-	return nil
 }
 
 func methods(w http.ResponseWriter, r *http.Request, allowed ...string) bool {
@@ -143,12 +154,12 @@ func (h *Handler) serveLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	s := Start{Provider: r.Form.Get("provider"), ReturnTo: r.Form.Get("return_to")}
 	if r.Form.Has("iss") {
-		i, err := h.initiation(r)
-		if err != nil {
-			h.fail(w, r, &Failure{Kind: FailureRequest, Err: err})
+		i, p, f := h.initiation(r, s.Provider)
+		if f != nil {
+			h.fail(w, r, f)
 			return
 		}
-		s.Provider, s.ReturnTo, s.Ask.LoginHint = h.of(i.Client).name, strings.TrimPrefix(i.Target, h.origin), i.LoginHint
+		s.Provider, s.ReturnTo, s.Ask.LoginHint = p.name, strings.TrimPrefix(i.Target, h.origin), i.LoginHint
 	}
 	// An address that came from outside is only a wish.
 	var ok bool
@@ -165,19 +176,31 @@ func (h *Handler) serveLogin(w http.ResponseWriter, r *http.Request) {
 	h.Start(w, r, s)
 }
 
-// initiation judges a login that a third party wants.
-func (c *core) initiation(r *http.Request) (*openid.LoginInitiation, error) {
-	targets := append([]string{c.origin + "/"}, c.cfg.ReturnTo...)
-	clients := make([]*openid.Client, len(c.providers))
-	for i, p := range c.providers {
+// initiation judges a login that a third party wants: at the provider that is named, as in an address that was registered there, or at one whose
+// issuer is.
+func (c *core) initiation(r *http.Request, name string) (*openid.LoginInitiation, *provider, *Failure) {
+	among := slices.Clip(c.providers)
+	if name != "" {
+		among = nil
+	} else if c.loader != nil && c.cfg.Choose != nil {
+		name = c.cfg.Choose(r)
+	}
+	if name != "" {
+		p, err := c.named(r, name)
+		if err != nil {
+			return nil, nil, &Failure{Err: err}
+		}
+		among = append(among, p)
+	}
+	clients := make([]*openid.Client, len(among))
+	for i, p := range among {
 		clients[i] = p.client
 	}
-	return openid.VerifyLoginInitiation(r.Context(), r, targets, clients...)
-}
-
-func (c *core) of(client *openid.Client) *provider {
-	i := slices.IndexFunc(c.providers, func(p *provider) bool { return p.client == client })
-	return c.providers[i]
+	i, err := openid.VerifyLoginInitiation(r.Context(), r, append([]string{c.origin + "/"}, c.cfg.ReturnTo...), clients...)
+	if err != nil {
+		return nil, nil, &Failure{Kind: FailureRequest, Err: err}
+	}
+	return i, among[slices.Index(clients, i.Client)], nil
 }
 
 // loginURL is the address that starts a login.

@@ -42,6 +42,7 @@ func (h *Handler) Logout(w http.ResponseWriter, r *http.Request, returnTo string
 		return
 	}
 	s := st.session()
+	p := h.providerOf(r, s)
 	if s != nil && st.id != "" {
 		// Whoever cannot be logged out keeps the cookie, to try again.
 		if err := h.end(r.Context(), st.id, s); err != nil {
@@ -51,19 +52,20 @@ func (h *Handler) Logout(w http.ResponseWriter, r *http.Request, returnTo string
 	}
 	h.forget(w, h.sessionCookie())
 	st.become("", nil)
-	if p := h.provider(providerOf(s)); p != nil && s.signed() {
-		if h.logoutAt(w, r, p, s, target) {
-			return
-		}
+	if p != nil && h.logoutAt(w, r, p, s, target) {
+		return
 	}
 	redirect(w, target)
 }
 
-func providerOf(s *session) string {
-	if s == nil {
-		return ""
+// providerOf is where a user has logged in; nil where nobody has, or the provider cannot be found: that keeps nobody signed in.
+func (c *core) providerOf(r *http.Request, s *session) *provider {
+	if !s.signed() || s.provider == ownProvider {
+		return nil
 	}
-	return s.provider
+	p, err := c.named(r, s.provider)
+	c.report(r, err)
+	return p
 }
 
 // logoutAt sends the browser to the provider's logout, if there is one and it can be found.
@@ -92,13 +94,16 @@ func (h *Handler) logoutAt(w http.ResponseWriter, r *http.Request, p *provider, 
 var errNoLogout = errors.New("login: this browser has no logout under way")
 
 // serveLoggedOut is where the provider sends the browser after a logout.
-func (h *Handler) serveLoggedOut(w http.ResponseWriter, r *http.Request, p *provider) {
+func (h *Handler) serveLoggedOut(w http.ResponseWriter, r *http.Request, provider string) {
 	if !methods(w, r, http.MethodGet, http.MethodHead) {
 		return
 	}
-	pending, txs := h.pendingFor(r, "logout", p.name)
+	pending, txs := h.pendingFor(r, "logout", provider)
 	target := h.cfg.AfterLogout
-	if err := p.client.LogoutCallback(r.Context(), r, txs...); err != nil {
+	p, err := h.named(r, provider)
+	if err != nil {
+		h.report(r, err)
+	} else if err := p.client.LogoutCallback(r.Context(), r, txs...); err != nil {
 		// The user is logged out either way: there is nothing to repeat and nothing to be afraid of. It goes nowhere that the answer says.
 		h.report(r, err)
 	} else if a := answered(pending, callbackState(r)); a != nil {

@@ -119,7 +119,6 @@ func (h *Handler) challengeURL(w http.ResponseWriter, r *http.Request, s *sessio
 		return h.loginPage(here), nil
 	}
 	start := Start{ReturnTo: here, need: h.need}
-	start.Ask.Scope = h.cfg.Scope
 	start.Ask.ACRValues = h.need.ACR
 	if h.need.MaxAge > 0 {
 		age := max(h.need.MaxAge, time.Minute)
@@ -129,9 +128,9 @@ func (h *Handler) challengeURL(w http.ResponseWriter, r *http.Request, s *sessio
 		start.Provider = s.provider
 		start.Ask.IDTokenHint = s.idToken()
 		// What was granted before is asked for again, or it would be gone.
-		start.Ask.Scope = union(start.Ask.Scope, strings.Fields(s.scope))
+		start.scope = strings.Fields(s.scope)
 	}
-	start.Ask.Scope = union(start.Ask.Scope, h.need.Scope)
+	start.scope = union(start.scope, h.need.Scope)
 	if start.Provider == "" && h.cfg.Choose != nil {
 		start.Provider = h.cfg.Choose(r)
 	}

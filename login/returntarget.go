@@ -46,7 +46,11 @@ func plainPath(path string) bool {
 
 // owns: an address of this handler's own is no place to return to, or a login would end in another one.
 func (c *core) owns(path string) bool {
-	return c.path != "" && (path == c.path || strings.HasPrefix(path, c.path+"/")) || c.endpoint(path) != ""
+	if c.path != "" && (path == c.path || strings.HasPrefix(path, c.path+"/")) {
+		return true
+	}
+	what, _ := c.endpoint(path)
+	return what != ""
 }
 
 // here is the return target that brings a browser back to r. RequestURI is what the browser asked for, whatever a router made of it since.

@@ -40,8 +40,9 @@ type session struct {
 
 func (s *session) signed() bool { return s != nil && s.subject != "" }
 
+// sameUser: also at the same provider, since whoever sets up one may name the issuer of another.
 func (s *session) sameUser(t *session) bool {
-	return s.signed() && t.signed() && s.issuer == t.issuer && s.subject == t.subject
+	return s.signed() && t.signed() && s.provider == t.provider && s.issuer == t.issuer && s.subject == t.subject
 }
 
 func (s *session) encode() []byte {
@@ -79,9 +80,10 @@ func decodeSession(b []byte) (*session, error) {
 	return s, nil
 }
 
-// alive judges both lifetimes; the store's own is only for cleaning up.
+// alive judges both lifetimes; the store's own is only for cleaning up. Providers that are loaded are judged by vouched.
 func (c *core) alive(s *session, now time.Time) bool {
-	return now.Before(s.started.Add(c.cfg.Lifetime)) && now.Before(s.seen.Add(c.cfg.IdleLifetime)) && (!s.signed() || s.provider == ownProvider || c.provider(s.provider) != nil)
+	return now.Before(s.started.Add(c.cfg.Lifetime)) && now.Before(s.seen.Add(c.cfg.IdleLifetime)) &&
+		(!s.signed() || s.provider == ownProvider || c.loader != nil || c.provider(s.provider) != nil)
 }
 
 // due: it is time to note that the session is in use. Not every request is worth a write.
@@ -182,11 +184,16 @@ func (c *core) end(ctx context.Context, id string, s *session) error {
 	return c.forgetTokens(ctx, s)
 }
 
+// forgetTokens leaves them to the store, which forgets them at the session's own end, where there is no client any more to name them.
 func (c *core) forgetTokens(ctx context.Context, s *session) error {
-	if p := c.provider(s.provider); p != nil && s.tokens != "" {
-		return p.client.TokenSource(s.tokens, nil).Forget(ctx)
+	if s.tokens == "" {
+		return nil
 	}
-	return nil
+	p, _, err := c.look(ctx, s.provider)
+	if err != nil {
+		return nil
+	}
+	return p.client.TokenSource(s.tokens, nil).Forget(ctx)
 }
 
 // idToken decodes the proof.

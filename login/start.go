@@ -15,7 +15,7 @@ type Start struct {
 	Provider string
 	// ReturnTo is where the browser goes afterwards: a path, or one of [Config].ReturnTo; "/" when empty.
 	ReturnTo string
-	// Ask is what to ask of the provider, for this user and this time: scope (nil: [Config].Scope), prompt, hints, resources, authorization
+	// Ask is what to ask of the provider, for this user and this time: scope (nil: as [Config] says), prompt, hints, resources, authorization
 	// details and the rest. RedirectURI and AppState are not the caller's.
 	Ask openid.AuthorizationRequest
 	// Link adds an account at this provider to the user who is signed in: [Result].LinkTo is that user, and stays the one who is signed in. It
@@ -23,16 +23,16 @@ type Start struct {
 	// here.
 	Link bool
 
-	need Need
+	need  Need
+	scope []string // beside those of the provider
 }
 
 var (
-	errUnknownProvider = errors.New("login: there is no such provider")
-	errReturnTo        = errors.New("login: Start.ReturnTo: expected a path of this site, or one of Config.ReturnTo")
-	errOwnField        = errors.New("login: AuthorizationRequest: RedirectURI and AppState are set by this package")
-	errFragment        = errors.New("login: AuthorizationRequest: a response in a fragment reaches no server; use form_post")
-	errLink            = errors.New("login: Start.Link: expected a POST of this site")
-	errNobody          = errors.New("login: Start.Link: nobody is signed in")
+	errReturnTo = errors.New("login: Start.ReturnTo: expected a path of this site, or one of Config.ReturnTo")
+	errOwnField = errors.New("login: AuthorizationRequest: RedirectURI and AppState are set by this package")
+	errFragment = errors.New("login: AuthorizationRequest: a response in a fragment reaches no server; use form_post")
+	errLink     = errors.New("login: Start.Link: expected a POST of this site")
+	errNobody   = errors.New("login: Start.Link: nobody is signed in")
 )
 
 // Start sends the browser to a provider. It answers the request, also when something is wrong.
@@ -52,16 +52,16 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s Start) (string
 	if !ok {
 		return "", &Failure{Kind: FailureInternal, Err: errReturnTo}
 	}
-	p := h.provider(s.Provider)
-	if p == nil && s.Provider == "" && len(h.providers) == 1 {
-		p = h.providers[0]
+	if s.Provider == "" && len(h.providers) == 1 {
+		s.Provider = h.providers[0].name
 	}
-	if p == nil {
-		return "", &Failure{Kind: FailureRequest, Err: errUnknownProvider}
+	p, err := h.named(r, s.Provider)
+	if err != nil {
+		return "", &Failure{Err: err, retry: h.loginURL(s.Provider, target)}
 	}
 	ask := s.Ask
 	if ask.Scope == nil {
-		ask.Scope = h.cfg.Scope
+		ask.Scope = union(p.scope, s.scope)
 	}
 	if err := h.askMistake(w, r, &s, &ask); err != nil {
 		return "", &Failure{Kind: FailureInternal, Err: err}

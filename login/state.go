@@ -15,11 +15,12 @@ import (
 
 // state is what a request knows of its session. Handlers of one request may share it.
 type state struct {
-	core *core
-	mu   sync.Mutex
-	id   string // of a session in the store; empty: there is none, or it is in the cookie
-	s    *session
-	user *User
+	core     *core
+	mu       sync.Mutex
+	id       string // of a session in the store; empty: there is none, or it is in the cookie
+	s        *session
+	user     *User
+	provider *provider // of the session; nil before it was looked for, and where there is none
 }
 
 type stateKey struct{}
@@ -40,6 +41,9 @@ func (st *state) become(id string, s *session) {
 	defer st.mu.Unlock()
 	before := st.user
 	st.id, st.s, st.user = id, s, nil
+	if s == nil || st.provider != nil && st.provider.name != s.provider {
+		st.provider = nil
+	}
 	if !s.signed() {
 		return
 	}
@@ -58,25 +62,58 @@ func (c *core) identify(w http.ResponseWriter, r *http.Request) (*state, error) 
 		return st, nil
 	}
 	st, err := c.recognize(w, r)
-	if err != nil || st.user == nil || c.cfg.LoadUser == nil {
-		return st, err
+	if err == nil {
+		err = c.vouched(w, r, st)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if st.user == nil || c.cfg.LoadUser == nil {
+		return st, nil
 	}
 	account, err := c.cfg.LoadUser(r.Context(), st.user)
 	switch {
 	case errors.Is(err, ErrNoAccount):
-		if st.id != "" {
-			if err := c.end(r.Context(), st.id, st.s); err != nil {
-				return nil, kept(err)
-			}
+		if err := c.dismiss(w, r, st); err != nil {
+			return nil, err
 		}
-		c.forget(w, c.sessionCookie())
-		st.become("", nil)
 	case err != nil:
 		return nil, &storeError{"Config.LoadUser", err}
 	default:
 		st.user.account = account
 	}
 	return st, nil
+}
+
+// dismiss ends the session of somebody who is no user any more.
+func (c *core) dismiss(w http.ResponseWriter, r *http.Request, st *state) error {
+	if st.id != "" {
+		if err := c.end(r.Context(), st.id, st.s); err != nil {
+			return kept(err)
+		}
+	}
+	c.forget(w, c.sessionCookie())
+	st.become("", nil)
+	return nil
+}
+
+// vouched finds the provider of who is signed in. When the application does not have it any more the session ends.
+func (c *core) vouched(w http.ResponseWriter, r *http.Request, st *state) error {
+	s := st.session()
+	if !s.signed() || s.provider == ownProvider {
+		return nil
+	}
+	p, err := c.named(r, s.provider)
+	switch {
+	case errors.Is(err, ErrNoProvider):
+		return c.dismiss(w, r, st)
+	case err != nil:
+		return err
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.provider = p
+	return nil
 }
 
 // recognize finds the session of the browser.

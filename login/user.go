@@ -87,9 +87,8 @@ func TokenSource(ctx context.Context) *openid.TokenSource {
 		return nil
 	}
 	st.mu.Lock()
-	id, s := st.id, st.s
+	id, s, p := st.id, st.s, st.provider
 	st.mu.Unlock()
-	p := st.core.provider(providerOf(s))
 	switch {
 	case p == nil || !s.signed():
 		return nil
