@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -66,7 +67,11 @@ func mutate(ctx context.Context, o options) (ok bool, err error) {
 	}
 	ok = true
 	report := newReport(os.Stdout, reasons, o.only == "")
-	for _, t := range chosen(o.targets, o.named) {
+	some, err := chosen(o.root, o.targets, o.named)
+	if err != nil {
+		return false, err
+	}
+	for _, t := range some {
 		passed, err := try(ctx, o, t, only, report)
 		if err != nil {
 			return false, err
@@ -80,8 +85,13 @@ func mutate(ctx context.Context, o options) (ok bool, err error) {
 }
 
 // chosen are the targets that are named, by package or by file; all when none is.
-func chosen(targets []target, named []string) (some []target) {
+func chosen(root string, targets []target, named []string) (some []target, err error) {
 	for _, t := range targets {
+		if len(t.files) == 0 {
+			if t.files, err = goFiles(filepath.Join(root, t.dir)); err != nil {
+				return nil, err
+			}
+		}
 		if len(named) > 0 && !slices.Contains(named, t.dir) {
 			t.files = slices.DeleteFunc(slices.Clone(t.files), func(file string) bool {
 				return !slices.Contains(named, filepath.ToSlash(filepath.Join(t.dir, file)))
@@ -91,7 +101,18 @@ func chosen(targets []target, named []string) (some []target) {
 			some = append(some, t)
 		}
 	}
-	return some
+	return some, nil
+}
+
+// goFiles are the files of a package without its tests.
+func goFiles(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			names = append(names, name)
+		}
+	}
+	return names, err
 }
 
 func try(ctx context.Context, o options, t target, only *regexp.Regexp, report *report) (bool, error) {

@@ -19,8 +19,8 @@ import (
 
 // A target is a package and those of its files that are changed.
 type target struct {
-	dir   string // from the root of the repository, with slashes
-	files []string
+	dir   string   // from the root of the repository, with slashes
+	files []string // all when none is named
 	texts []string // functions that only make messages
 	slow  string   // tests that are not run, because they take long: a pattern
 }
@@ -161,11 +161,15 @@ func (r *trial) measure(ctx context.Context) error {
 		if err := os.WriteFile(hits, make([]byte, len(r.mutants)+1), 0o600); err != nil {
 			return err
 		}
-		began := time.Now()
-		if out, err := r.command(ctx, []string{envHits + "=" + hits}, "-test.run=^"+name+"$").CombinedOutput(); err != nil {
+		out, err := r.command(ctx, []string{envHits + "=" + hits}, "-test.v", "-test.run=^"+name+"$").CombinedOutput()
+		if err != nil {
 			return fmt.Errorf("%s of %s fails without any mutant: %w\n%s", name, r.dir, err, out)
 		}
-		t := &test{name: name, took: time.Since(began)}
+		t := &test{name: name, took: 5 * time.Millisecond}
+		if found := success.FindSubmatch(out); found != nil {
+			took, _ := time.ParseDuration(string(found[1]))
+			t.took += took
+		}
 		if t.hits, err = os.ReadFile(hits); err != nil {
 			return err
 		}
@@ -174,6 +178,8 @@ func (r *trial) measure(ctx context.Context) error {
 	slices.SortFunc(r.tests, func(a, b *test) int { return int(a.took - b.took) })
 	return nil
 }
+
+var success = regexp.MustCompile(`(?m)^--- PASS: \S+ \(([0-9.]+s)\)$`)
 
 // memory bounds what a mutant may ask for, in KiB: some append without end.
 const memory = 12 << 20
@@ -187,7 +193,7 @@ func (r *trial) command(ctx context.Context, env []string, args ...string) *exec
 }
 
 // together is how long the tests take that are run in one process.
-const together = 500 * time.Millisecond
+const together = 2 * time.Second
 
 // try runs the tests that reach m, fast ones first, until one fails.
 func (r *trial) try(ctx context.Context, m *mutant) (outcome, error) {
@@ -212,7 +218,7 @@ func (r *trial) try(ctx context.Context, m *mutant) (outcome, error) {
 			took += reach[n].took
 			n++
 		}
-		o, failed, err := r.run(ctx, m, reach[:n], 5*time.Second+10*took)
+		o, failed, err := r.run(ctx, m, reach[:n], 10*time.Second+10*took)
 		if err != nil {
 			return 0, err
 		}

@@ -70,7 +70,7 @@ func bareVerify(alg string, key *Key, signed, signature []byte) func() bool {
 			return rsa.VerifyPSS(key.public.(*rsa.PublicKey), crypto.SHA256, digest(), signature, saltLikeHash) == nil
 		}
 	case "ES256":
-		der, _ := appendDER(nil, signature, 32)
+		der := appendDER(nil, signature, 32)
 		return func() bool { return ecdsa.VerifyASN1(key.public.(*ecdsa.PublicKey), digest(), der) }
 	case "EdDSA":
 		return func() bool { return ed25519.Verify(key.public.(ed25519.PublicKey), signed, signature) }

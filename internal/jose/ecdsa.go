@@ -21,15 +21,16 @@ func curveOf(crv string) elliptic.Curve {
 // coordinateSize is the length of a coordinate, and of r and s, in bytes (RFC 7518 section 3.4).
 func coordinateSize(curve elliptic.Curve) int { return (curve.Params().BitSize + 7) / 8 }
 
-// appendDER appends a JWS signature, r and s of size bytes each, as the ASN.1 that crypto/ecdsa reads. The verification
-// that follows checks that r and s lie within the curve's order.
-func appendDER(dst, raw []byte, size int) ([]byte, bool) {
+// appendDER appends a JWS signature, r and s of size bytes each, as the ASN.1 that crypto/ecdsa reads. It is nil, which
+// verifies nothing, when the signature is of another size or r or s is zero. The verification that follows checks that
+// they lie within the curve's order.
+func appendDER(dst, raw []byte, size int) []byte {
 	if len(raw) != 2*size {
-		return nil, false
+		return nil
 	}
 	r, s := significant(raw[:size]), significant(raw[size:])
 	if len(r) == 0 || len(s) == 0 {
-		return nil, false
+		return nil
 	}
 	dst = append(dst, 0x30)
 	length := derSize(r) + derSize(s)
@@ -37,7 +38,7 @@ func appendDER(dst, raw []byte, size int) ([]byte, bool) {
 		dst = append(dst, 0x81)
 	}
 	dst = append(dst, byte(length))
-	return appendInteger(appendInteger(dst, r), s), true
+	return appendInteger(appendInteger(dst, r), s)
 }
 
 // significant cuts off leading zeros.
@@ -62,13 +63,13 @@ var errDER = errors.New("the key's ECDSA signature is not ASN.1 of its curve")
 
 // appendRaw appends the ASN.1 signature that a crypto.Signer makes as r and s of size bytes each.
 func appendRaw(dst, der []byte, size int) ([]byte, error) {
-	sequence, rest, ok := cutDER(der, 0x30)
-	if !ok || len(rest) != 0 {
+	sequence, rest := cutDER(der, 0x30)
+	if len(rest) != 0 {
 		return nil, errDER
 	}
 	for range 2 {
 		var integer []byte
-		if integer, sequence, ok = cutDER(sequence, 0x02); !ok || len(integer) == 0 || integer[0]>>7 == 1 {
+		if integer, sequence = cutDER(sequence, 0x02); len(integer) == 0 || integer[0]>>7 == 1 {
 			return nil, errDER
 		}
 		integer = significant(integer)
@@ -86,19 +87,20 @@ func appendRaw(dst, der []byte, size int) ([]byte, error) {
 	return dst, nil
 }
 
-// cutDER cuts one element of the given tag off, with a length of at most two bytes.
-func cutDER(der []byte, tag byte) (content, rest []byte, ok bool) {
-	if len(der) < 2 || der[0] != tag {
-		return nil, nil, false
+// cutDER cuts one element of the given tag off, with a length of at most two bytes. The content is empty when there is
+// no such element.
+func cutDER(der []byte, tag byte) (content, rest []byte) {
+	if len(der) < 3 || der[0] != tag {
+		return nil, nil
 	}
 	length, der := int(der[1]), der[2:]
-	if length == 0x81 && len(der) > 0 {
+	if length == 0x81 {
 		length, der = int(der[0]), der[1:]
 	} else if length > 0x7f {
-		return nil, nil, false
+		return nil, nil
 	}
 	if length > len(der) {
-		return nil, nil, false
+		return nil, nil
 	}
-	return der[:length], der[length:], true
+	return der[:length], der[length:]
 }

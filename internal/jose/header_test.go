@@ -35,6 +35,17 @@ func TestParseHeader(t *testing.T) {
 	}
 }
 
+func TestParseHeaderReadsAsMuchAsATokenHolds(t *testing.T) {
+	longest := segment(`{"alg":"ES256","x":"` + strings.Repeat("x", MaxToken/4*3-len(`{"alg":"ES256","x":""}`)) + `"}`)
+	if _, err := ParseHeader(longest); err != nil || len(longest) != MaxToken {
+		t.Errorf("%d bytes: %v", len(longest), err)
+	}
+	_, err := ParseHeader(longest + "A")
+	if r, ok := err.(*Refusal); !ok || r.Got != "65537" {
+		t.Errorf("a byte more: %v", err)
+	}
+}
+
 func TestParseHeaderRefuses(t *testing.T) {
 	for _, tt := range []struct{ lie, segment, got string }{
 		{"nothing", "", "JSON is not an object"},

@@ -97,7 +97,7 @@ func (m *members) read(name []byte, v strict.Value) error {
 	case "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv":
 		m.private = true
 	case "issuer": // a bound that cannot be read must not be taken for none
-		if err := text(name, v, &m.issuer); err != nil || m.issuer == "" {
+		if m.issuer, _ = v.Text(); m.issuer == "" {
 			return errors.New("issuer is no name")
 		}
 	}
@@ -129,15 +129,11 @@ func (m *members) public() (crypto.PublicKey, error) {
 	switch m.kty {
 	case "RSA":
 		// RFC 7518 section 6.3.1.1 knows of libraries that put zeros in front, so these are let through.
-		e := significant(m.e)
-		if len(e) > 4 {
+		e := new(big.Int).SetBytes(m.e)
+		if e.BitLen() > 31 { // above maxExponent, and maybe above what an int holds
 			return nil, errors.New("the RSA exponent is too large")
 		}
-		exponent := new(big.Int).SetBytes(e).Uint64()
-		if exponent > maxExponent {
-			return nil, errors.New("the RSA exponent is too large")
-		}
-		return &rsa.PublicKey{N: new(big.Int).SetBytes(m.n), E: int(exponent)}, nil
+		return &rsa.PublicKey{N: new(big.Int).SetBytes(m.n), E: int(e.Int64())}, nil
 	case "EC":
 		curve := curveOf(m.crv)
 		if curve == nil {

@@ -56,10 +56,8 @@ func NewKey(pub crypto.PublicKey, id string) (*Key, error) {
 		if curve == nil {
 			return nil, fmt.Errorf("the curve %s is not supported", quote(crv))
 		}
-		point, err := pub.Bytes()
-		if err != nil {
-			return nil, errors.New("the point is not on its curve")
-		}
+		point, _ := pub.Bytes() // which are none when the point is not on its curve
+		var err error
 		if k.public, err = ecdsa.ParseUncompressedPublicKey(curve, point); err != nil {
 			return nil, errors.New("the point is not on its curve")
 		}
@@ -152,8 +150,7 @@ func (k *Key) Verify(alg, signed string, signature []byte) bool {
 		}
 		return rsa.VerifyPKCS1v15(pub, a.hash, s.sum(a.hash), signature) == nil
 	case *ecdsa.PublicKey:
-		der, ok := appendDER(s.der[:0], signature, coordinateSize(pub.Curve))
-		return ok && ecdsa.VerifyASN1(pub, s.sum(a.hash), der)
+		return ecdsa.VerifyASN1(pub, s.sum(a.hash), appendDER(s.der[:0], signature, coordinateSize(pub.Curve)))
 	case ed25519.PublicKey:
 		return ed25519.Verify(pub, s.text, signature)
 	case *mldsa.PublicKey:

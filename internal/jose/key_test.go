@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"filippo.io/mldsa"
 )
 
 func TestKeysServeTheirKindOnly(t *testing.T) {
@@ -54,6 +56,7 @@ func TestSupported(t *testing.T) {
 
 func TestNewKeyRefuses(t *testing.T) {
 	good := rsaKey().PublicKey
+	beyond := int64(1)<<31 + 1 // negative, where an int has 32 bits
 	withE := func(e int) *rsa.PublicKey { return &rsa.PublicKey{N: good.N, E: e} }
 	offCurve := p256Key().PublicKey
 	//lint:ignore SA1019 a wrong point has to be made by hand
@@ -76,9 +79,12 @@ func TestNewKeyRefuses(t *testing.T) {
 		{"e = 1", withE(1), "exponent"},
 		{"e = -3", withE(-3), "exponent"},
 		{"e = 65536", withE(65536), "exponent"},
+		{"e = 2 to the 31, plus 1", withE(int(beyond)), "exponent"},
 		//lint:ignore SA1019 a curve that nothing else makes keys of
 		{"P-224", &ecdsa.PublicKey{Curve: elliptic.P224(), X: new(big.Int), Y: new(big.Int)}, "P-224"},
 		{"no curve", &ecdsa.PublicKey{}, "no key"},
+		{"a nil EC key", (*ecdsa.PublicKey)(nil), "no key"},
+		{"a nil ML-DSA key", (*mldsa.PublicKey)(nil), "no key"},
 		{"a point off its curve", &offCurve, "not on its curve"},
 		//lint:ignore SA1019 a wrong point has to be made by hand
 		{"the point at infinity", &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int), Y: new(big.Int)}, "not on its curve"},
@@ -93,6 +99,9 @@ func TestNewKeyRefuses(t *testing.T) {
 	}
 	if _, err := NewKey(&good, strings.Repeat("k", 257)); err == nil {
 		t.Error("a key id of 257 bytes was accepted")
+	}
+	if _, err := NewKey(&good, strings.Repeat("k", 256)); err != nil {
+		t.Errorf("a key id of 256 bytes: %v", err)
 	}
 	if _, err := NewSecret(testSecret[:31]); err == nil || !strings.Contains(err.Error(), "31 bytes") {
 		t.Errorf("a secret of 31 bytes: got %v", err)
@@ -122,6 +131,8 @@ func TestVerifyRefuses(t *testing.T) {
 	ed := ed25519.Sign(edKey(), []byte(message))
 	secret := must(NewSecret(testSecret))
 	mac := secret.mac(crypto.SHA256, nil, []byte(message))
+	pq := must(NewKey(privateKey("ML-DSA-44").Public(), ""))
+	pqSignature := must(privateKey("ML-DSA-44").Sign(rand.Reader, []byte(message), crypto.Hash(0)))
 	rsaPub, ec, ed25519Pub := must(NewKey(rsaKey().Public(), "")), must(NewKey(p256Key().Public(), "")), must(NewKey(edKey().Public(), ""))
 	pem := must(NewSecret(publicJWK(rsaKey().Public())))
 
@@ -133,6 +144,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}{
 		{"RS256", rsaPub, "RS256", rs}, {"PS256", rsaPub, "PS256", pss(32)}, {"ES256", ec, "ES256", raw}, {"EdDSA", ed25519Pub, "EdDSA", ed},
 		{"Ed25519", ed25519Pub, "Ed25519", ed}, {"HS256", secret, "HS256", mac},
+		{"ML-DSA-44", pq, "ML-DSA-44", pqSignature},
 	} {
 		if !tt.k.Verify(tt.alg, message, tt.signature) {
 			t.Fatalf("the honest %s was refused", tt.honest)
@@ -174,6 +186,8 @@ func TestVerifyRefuses(t *testing.T) {
 		{"P-384 with SHA-256 said to be ES384", must(NewKey(p384Key().Public(), "")), "ES384", p384},
 		{"EdDSA cut by a byte", ed25519Pub, "EdDSA", ed[:63]},
 		{"EdDSA with a byte more", ed25519Pub, "EdDSA", append(slices.Clone(ed), 0)},
+		{"no signature, ML-DSA-44", pq, "ML-DSA-44", nil},
+		{"ML-DSA-44 cut by a byte", pq, "ML-DSA-44", pqSignature[:len(pqSignature)-1]},
 		{"HS256 cut to its left half", secret, "HS256", mac[:16]},
 		{"HS256 said to be HS512", secret, "HS512", mac},
 		{"HS512 for a secret of 32 bytes", must(NewSecret(testSecret[:32])), "HS512", must(NewSecret(testSecret[:32])).mac(crypto.SHA512, nil, []byte(message))},
@@ -186,7 +200,7 @@ func TestVerifyRefuses(t *testing.T) {
 		alg       string
 		k         *Key
 		signature []byte
-	}{{"RS256", rsaPub, rs}, {"PS256", rsaPub, pss(32)}, {"ES256", ec, raw}, {"EdDSA", ed25519Pub, ed}, {"HS256", secret, mac}} {
+	}{{"RS256", rsaPub, rs}, {"PS256", rsaPub, pss(32)}, {"ES256", ec, raw}, {"EdDSA", ed25519Pub, ed}, {"ML-DSA-44", pq, pqSignature}, {"HS256", secret, mac}} {
 		if tt.k.Verify(tt.alg, message+" ", tt.signature) {
 			t.Errorf("%s: another message was accepted", tt.alg)
 		}
@@ -224,32 +238,43 @@ func TestVerifyDoesNotAllocateByItself(t *testing.T) {
 // The ASN.1 is judged by encoding/asn1.
 func TestASN1(t *testing.T) {
 	for _, size := range []int{32, 48, 66} {
-		for _, r := range [][]byte{{1}, {0x7f}, {0x80}, {0xff, 0}, slices.Repeat([]byte{0xff}, size), slices.Repeat([]byte{1}, size)} {
-			s := slices.Repeat([]byte{0x80}, size-1)
-			raw := make([]byte, 2*size)
-			copy(raw[size-len(r):], r)
-			copy(raw[2*size-len(s):], s)
-			got, ok := appendDER(nil, raw, size)
-			want := must(asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(r), new(big.Int).SetBytes(s)}))
-			if !ok || !slices.Equal(got, want) {
-				t.Errorf("%d bytes: got %x, want %x", size, got, want)
-			}
-			if back, err := appendRaw(nil, got, size); err != nil || !slices.Equal(back, raw) {
-				t.Errorf("%d bytes: came back as %x, %v", size, back, err)
+		for _, r := range [][]byte{{1}, {0x7f}, {0x80}, {0xff, 0}, slices.Repeat([]byte{0xff}, size), slices.Repeat([]byte{1}, size), slices.Repeat([]byte{1}, size-9)} {
+			for _, s := range [][]byte{{1}, slices.Repeat([]byte{0x80}, size-1)} { // with the last r of P-521 127 bytes, the most of a short length
+				raw := make([]byte, 2*size)
+				copy(raw[size-len(r):], r)
+				copy(raw[2*size-len(s):], s)
+				got := appendDER(nil, raw, size)
+				want := must(asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(r), new(big.Int).SetBytes(s)}))
+				if !slices.Equal(got, want) {
+					t.Errorf("%d bytes: got %x, want %x", size, got, want)
+				}
+				if back, err := appendRaw(nil, got, size); err != nil || !slices.Equal(back, raw) {
+					t.Errorf("%d bytes: came back as %x, %v", size, back, err)
+				}
 			}
 		}
 	}
 }
 
 func TestAppendRawRefuses(t *testing.T) {
+	// Two integers of 64 and of 65 bytes, tag and length included: 128 and 130, whose bytes mean something else as the first of a length.
+	integers := func(r, s int) []byte {
+		return slices.Concat([]byte{2, byte(r)}, slices.Repeat([]byte{1}, r), []byte{2, byte(s)}, slices.Repeat([]byte{1}, s))
+	}
 	for lie, der := range map[string][]byte{
 		"nothing": {}, "a lone tag": {0x30}, "no sequence": {0x31, 6, 2, 1, 1, 2, 1, 1}, "r is no integer": {0x30, 6, 3, 1, 1, 2, 1, 1}, "s is no integer": {0x30, 6, 2, 1, 1, 4, 1, 1}, "an empty sequence": {0x30, 0}, "cut off": {0x30, 6, 2, 1, 1, 2, 1}, "one integer": {0x30, 3, 2, 1, 1},
 		"three integers": {0x30, 9, 2, 1, 1, 2, 1, 1, 2, 1, 1}, "bytes behind": {0x30, 6, 2, 1, 1, 2, 1, 1, 0}, "a negative r": {0x30, 6, 2, 1, 0x80, 2, 1, 1},
-		"r = 0": {0x30, 6, 2, 1, 0, 2, 1, 1}, "an empty r": {0x30, 5, 2, 0, 2, 1, 1}, "indefinite length": {0x30, 0x80, 2, 1, 1, 2, 1, 1}, "a length of a length, cut off": {0x30, 0x81},
+		"r = 0": {0x30, 6, 2, 1, 0, 2, 1, 1}, "an empty r": {0x30, 5, 2, 0, 2, 1, 1}, "indefinite length, as long as it says": slices.Concat([]byte{0x30, 0x80}, integers(62, 62)),
+		"a length of two bytes, as long as its first says": slices.Concat([]byte{0x30, 0x82}, integers(63, 63)), "indefinite length": {0x30, 0x80, 2, 1, 1, 2, 1, 1}, "a length of a length, cut off": {0x30, 0x81},
 		"r longer than the curve": slices.Concat([]byte{0x30, 38, 2, 33}, slices.Repeat([]byte{1}, 33), []byte{2, 1, 1}),
 	} {
-		if got, err := appendRaw(nil, der, 32); err == nil {
-			t.Errorf("%s: got %x", lie, got)
+		for _, size := range []int{32, 66} {
+			if lie == "r longer than the curve" && size > 32 {
+				continue
+			}
+			if got, err := appendRaw(nil, der, size); err == nil {
+				t.Errorf("%s: got %x", lie, got)
+			}
 		}
 	}
 }

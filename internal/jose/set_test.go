@@ -139,6 +139,8 @@ func TestSetAccepts(t *testing.T) {
 		"use sig and key_ops verify":    jwkWith("ES256", `"use":"sig","key_ops":["verify"],`),
 		"a zero in front of n":          `{"kty":"RSA","e":"AAAAAQAB","n":"` + leadingZero + `"}`,
 		"e = 3":                         rsaJWK(n, big.NewInt(3)),
+		"e = 2 to the 31, less 1":       rsaJWK(n, big.NewInt(1<<31-1)),
+		"a kid of 256 bytes":            jwkWith("ES256", `"kid":"`+strings.Repeat("k", 256)+`",`),
 		"members it does not know":      jwkWith("ES256", `"x5c":["a"],"x5t#S256":"b","ext":true,`),
 		"RSA of 8192 bits":              rsaJWK(roughOf(8192), big.NewInt(65537)),
 		"a kid with escapes":            jwkWith("ES256", `"kid":"\u0061\/",`),
@@ -199,6 +201,9 @@ func TestCandidates(t *testing.T) {
 	before := make([]*Key, 1, 8)
 	if got := many.Candidates(before, "ES256", "", false); len(got) != 1+MaxCandidates || got[0] != nil || got[1] != many.keys[0] {
 		t.Errorf("50 keys without kid: %d candidates", len(got)-1)
+	}
+	if got := many.Candidates(before, "none", "", false); len(got) != 1 {
+		t.Errorf("none: %d keys, with one that was there before", len(got))
 	}
 	if got := testing.AllocsPerRun(10, func() { many.Candidates(before[:0], "ES256", "", false) }); got != 0 {
 		t.Errorf("%v allocations", got)

@@ -74,9 +74,6 @@ func NewMAC(secret []byte, o SignerOptions) (*Signer, error) {
 	if o.EmbedKey {
 		return nil, errors.New("a secret cannot be embedded")
 	}
-	if o.Algorithm == "" {
-		o.Algorithm = "HS256"
-	}
 	s := &Signer{verifier: verifier}
 	if err := s.init(o); err != nil {
 		return nil, err

@@ -57,6 +57,32 @@ func TestSignerChoosesAnAlgorithm(t *testing.T) {
 	}
 }
 
+func TestSignerTakesTheLongestKeyID(t *testing.T) {
+	kid := strings.Repeat("k", 256)
+	if _, err := NewSigner(p256Key(), SignerOptions{KeyID: kid}); err != nil {
+		t.Error(err)
+	}
+	if _, err := NewMAC(testSecret, SignerOptions{KeyID: kid}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSignAs(t *testing.T) {
+	signer, key := pair(t, "ES256", SignerOptions{Type: "JWT"})
+	if got, want := string(signer.Header()), `{"alg":"ES256","typ":"JWT"}`; got != want {
+		t.Fatalf("the header is %s, want %s", got, want)
+	}
+	header := `{"alg":"ES256","typ":"mine"}`
+	jws := must(Split(must(signer.SignAs([]byte(header), []byte(`{}`)))))
+	if string(decode(jws.Header)) != header || string(decode(jws.Payload)) != `{}` || !key.Verify("ES256", jws.Signed, decode(jws.Signature)) {
+		t.Errorf("got %+v", jws)
+	}
+	down := errors.New("the HSM is down")
+	if token, err := must(NewSigner(broken{opaque{p256Key()}, nil, down}, SignerOptions{})).SignAs([]byte(header), nil); err != down || token != "" {
+		t.Errorf("got %q, %v", token, err)
+	}
+}
+
 func TestSignerEmbedsThePublicKeyOnly(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "ES512", "Ed25519", "ML-DSA-44"} {
 		s := must(NewSigner(privateKey(alg), SignerOptions{Algorithm: alg, Type: "dpop+jwt", EmbedKey: true}))

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 	"testing"
 )
 
@@ -106,6 +107,15 @@ func TestThumbprint(t *testing.T) {
 	}
 	if got := must(NewSecret(testSecret)).Thumbprint(); got != "" {
 		t.Errorf("a secret has the thumbprint %s", got)
+	}
+}
+
+func TestHalfHashAllocatesItsResultOnly(t *testing.T) {
+	countAllocations(t)
+	value := strings.Repeat("a", 200)
+	// The text, which base64 makes of bytes.
+	if got := testing.AllocsPerRun(100, func() { _, _ = HalfHash("ES256", value) }); got > 2 {
+		t.Errorf("%v allocations", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -115,10 +116,19 @@ func TestSoftAgeIsNobodysWait(t *testing.T) {
 		s.mustHaveFetched(t, 1)
 		time.Sleep(time.Second)
 		start := time.Now()
+		before := runtime.NumGoroutine()
 		for _, err := range together(200, func(int) error { return find(t.Context(), c, "a") }) {
 			if err != nil || time.Since(start) > 0 {
 				t.Fatalf("%v after %s", err, time.Since(start))
 			}
+		}
+		if _, err := c.Document(t.Context()); err != nil || time.Since(start) > 0 {
+			t.Fatalf("%v after %s", err, time.Since(start))
+		}
+		synctest.Wait()
+		// The refresh, and the fetch that it waits for.
+		if n := runtime.NumGoroutine() - before; n > 2 {
+			t.Errorf("%d goroutines", n)
 		}
 		time.Sleep(answerTime)
 		synctest.Wait()

@@ -53,7 +53,7 @@ type Cache struct {
 type snapshot struct {
 	set       *jose.Set // nil: there never was a good one
 	doc       []byte    // what set was parsed from
-	fetched   time.Time // when
+	fetched   time.Time // when; without a set ages ago
 	freshFor  time.Duration
 	refreshAt time.Time
 	err       error // of the last attempt, nil when it was good
@@ -124,16 +124,16 @@ func (c *Cache) Candidates(ctx context.Context, dst []*jose.Key, alg, kid string
 		}
 	}
 	if err := c.update(ctx, s); err != nil {
-		return dst, err
+		return nil, err
 	}
 	now, s = time.Now(), c.snapshot.Load()
 	if s.usable(now) {
 		if dst = s.set.Candidates(dst, alg, kid, hasKeyID); len(dst) > n {
 			return dst, nil
 		}
-		return dst, &Unknown{NextFetch: c.wait(now), Err: s.err}
+		return nil, &Unknown{NextFetch: c.wait(now), Err: s.err}
 	}
-	return dst, c.unavailable(s, now)
+	return nil, c.unavailable(s, now)
 }
 
 // Document is the key set as it was fetched, for who looks for keys of another kind in it; without one the error is that of
@@ -160,9 +160,9 @@ func (c *Cache) unavailable(s *snapshot, now time.Time) *Unavailable {
 	u := &Unavailable{NextFetch: c.wait(now)}
 	if s != nil {
 		u.Err = s.err
-	}
-	if s != nil && s.set != nil {
-		u.Age = s.age(now)
+		if s.set != nil {
+			u.Age = s.age(now)
+		}
 	}
 	return u
 }
@@ -234,5 +234,5 @@ func (s *snapshot) age(now time.Time) time.Duration {
 }
 
 func (s *snapshot) usable(now time.Time) bool {
-	return s != nil && s.set != nil && s.age(now) < HardAge
+	return s != nil && s.age(now) < HardAge
 }

@@ -261,6 +261,86 @@ func TestKeyIDNeverCrossesCaches(t *testing.T) {
 	})
 }
 
+func TestDocument(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(keys("a"))
+		c := New(s.fetch)
+		for range 3 {
+			doc, err := c.Document(t.Context())
+			if err != nil || string(doc) != setOf("a") {
+				t.Fatalf("got %s, %v", doc, err)
+			}
+			clear(doc) // it is a copy
+		}
+		s.mustHaveFetched(t, 1)
+		mustFind(t, c, "a")
+
+		// Past its soft age it serves, and is fetched again behind the callers' backs.
+		s.now(keys("b"))
+		time.Sleep(defaultFresh + time.Second)
+		if doc, err := c.Document(t.Context()); err != nil || string(doc) != setOf("a") {
+			t.Fatalf("got %s, %v", doc, err)
+		}
+		time.Sleep(answerTime)
+		synctest.Wait()
+		s.mustHaveFetched(t, 2)
+		if doc, err := c.Document(t.Context()); err != nil || string(doc) != setOf("b") {
+			t.Fatalf("got %s, %v", doc, err)
+		}
+		synctest.Wait()
+		s.mustHaveFetched(t, 2)
+
+		// Past its hard age it does not, and the error says why there is no newer one.
+		s.now(refuse)
+		time.Sleep(HardAge)
+		var u *Unavailable
+		if doc, err := c.Document(t.Context()); !errors.As(err, &u) || !errors.Is(err, errRefused) || u.Age < HardAge || doc != nil {
+			t.Fatalf("got %s, %v", doc, err)
+		}
+	})
+}
+
+// A caller that is gone learns that, whether or not there could be a fetch.
+func TestGoneCallerGetsItsContextsError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(refuse)
+		c := New(s.fetch)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		ask := func(when string) {
+			t.Helper()
+			if err := find(gone, c, "a"); err != context.Canceled {
+				t.Errorf("%s: got %v", when, err)
+			}
+			if doc, err := c.Document(gone); err != context.Canceled || doc != nil {
+				t.Errorf("%s: document %s, %v", when, doc, err)
+			}
+		}
+		ask("a fetch is possible")
+		s.mustHaveFetched(t, 0)
+		for range burst {
+			find(t.Context(), c, "a")
+		}
+		ask("no fetch is possible")
+		s.mustHaveFetched(t, burst)
+	})
+}
+
+func TestUnknownSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(keys("a"))
+		c := New(s.fetch)
+		mustFind(t, c, "a")
+		if u := mustNotKnow(t, c, "b"); u.Unwrap() != nil {
+			t.Errorf("after a good fetch: %v", u.Err)
+		}
+		s.now(refuse)
+		if err := find(t.Context(), c, "b"); !errors.Is(err, errRefused) {
+			t.Errorf("after a failed one: %v", err)
+		}
+	})
+}
+
 func TestCandidatesAppends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New(serve(keys("a")).fetch)

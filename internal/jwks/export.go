@@ -42,7 +42,7 @@ func (c *Cache) Import(doc []byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old := c.snapshot.Load(); old == nil || old.set == nil || old.fetched.Before(s.fetched) {
+	if old := c.snapshot.Load(); old == nil || old.fetched.Before(s.fetched) {
 		c.snapshot.Store(s)
 	}
 	return nil
@@ -73,7 +73,7 @@ func parseExport(doc []byte, now time.Time) (*snapshot, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case fetched == 0 || seconds < least || seconds > most || jwks == nil:
+	case fetched == 0 || seconds < least || seconds > most:
 		return nil, errNotExport
 	}
 	age := now.Sub(time.Unix(fetched, 0))

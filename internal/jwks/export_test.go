@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/openid-client/openid/internal/endpoint"
 )
 
 func TestExportedSetStartsWarm(t *testing.T) {
@@ -114,6 +116,7 @@ func TestImportRefuses(t *testing.T) {
 		{"a negative life", strings.Replace(good, "3600", "-3600", 1), "something else"},
 		{"a life of ages", strings.Replace(good, "3600", "9000000000000000000", 1), "something else"},
 		{"a bare key set", setOf("a"), "something else"},
+		{"no set", `{` + at + `,"fresh_for":3600}`, "JSON is not an object"},
 		{"a date in the future", string(exported(now.Add(time.Hour), setOf("a"))), "future"},
 		{"a date at the end of time", strings.Replace(good, at, `"fetched":253402300799`, 1), "future"},
 		{"keys of yesterday", string(exported(now.Add(-HardAge), setOf("a"))), "older"},
@@ -134,8 +137,46 @@ func TestImportRefuses(t *testing.T) {
 }
 
 func TestImportToleratesClocksApart(t *testing.T) {
-	c := New(serve(refuse).fetch)
-	if err := c.Import(exported(time.Now().Add(30*time.Second), setOf("a"))); err != nil {
-		t.Fatal(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		for ahead, ok := range map[time.Duration]bool{30 * time.Second: true, maxSkew: true, maxSkew + time.Second: false} {
+			c := New(serve(refuse).fetch)
+			err := c.Import(exported(time.Now().Add(ahead), setOf("a")))
+			if (err == nil) != ok {
+				t.Errorf("%s ahead: %v", ahead, err)
+			}
+			if err != nil {
+				continue
+			}
+			// It does not make the keys live longer.
+			time.Sleep(HardAge)
+			if err := find(t.Context(), c, "a"); err == nil {
+				t.Errorf("%s ahead: the keys outlived the hard age", ahead)
+			}
+		}
+	})
+}
+
+func TestImportTakesWhatExportCanGive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		good := string(exported(time.Now(), setOf("a")))
+		fresh := func(seconds string) string { return strings.Replace(good, "3600", seconds, 1) }
+		padded := func(size int) string { return good + strings.Repeat(" ", size-len(good)) }
+		for _, row := range []struct {
+			what, doc string
+			ok        bool
+		}{
+			{"the shortest life", fresh("60"), true},
+			{"a shorter one", fresh("59"), false},
+			{"the longest life", fresh("43200"), true},
+			{"a longer one", fresh("43201"), false},
+			{"as many bytes as a fetched set has, and the members around it", padded(endpoint.MaxBody + 1024), true},
+			{"a byte more", padded(endpoint.MaxBody + 1025), false},
+			{"a second before the hard age", string(exported(time.Now().Add(time.Second-HardAge), setOf("a"))), true},
+			{"the hard age", string(exported(time.Now().Add(-HardAge), setOf("a"))), false},
+		} {
+			if err := New(serve(refuse).fetch).Import([]byte(row.doc)); (err == nil) != row.ok {
+				t.Errorf("%s: %v", row.what, err)
+			}
+		}
+	})
 }

@@ -33,10 +33,8 @@ func freshness(h http.Header) time.Duration {
 	if !found {
 		return defaultFresh
 	}
-	if age, ok := seconds(h.Get("Age")); ok {
-		fresh -= age
-	}
-	return max(fresh, minFresh)
+	age, _ := seconds(h.Get("Age"))
+	return max(fresh-age, minFresh)
 }
 
 // seconds reads a delta-seconds; what is too large to count is a day.
@@ -44,9 +42,6 @@ func seconds(s string) (time.Duration, bool) {
 	if s == "" || strings.Trim(s, "0123456789") != "" {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil {
-		return HardAge, true
-	}
+	n, _ := strconv.ParseUint(s, 10, 32) // beyond its range the end of it
 	return min(time.Duration(n)*time.Second, HardAge), true
 }
