@@ -14,6 +14,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -36,7 +37,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ok, err := mutate(ctx, options{root: *root, workers: *workers, only: *only, list: *list, named: flag.Args(), targets: targets,
-		survivors: filepath.Join(*root, ".ci", "mutate", "survivors.txt")})
+		least: least, out: os.Stdout, log: os.Stderr, survivors: filepath.Join(*root, ".ci", "mutate", "survivors.txt")})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 	}
@@ -47,10 +48,11 @@ func main() {
 
 type options struct {
 	root, survivors, only string
-	workers               int
+	workers, least        int
 	list                  bool
 	named                 []string
 	targets               []target
+	out, log              io.Writer
 }
 
 func mutate(ctx context.Context, o options) (ok bool, err error) {
@@ -66,7 +68,7 @@ func mutate(ctx context.Context, o options) (ok bool, err error) {
 		return false, err
 	}
 	ok = true
-	report := newReport(os.Stdout, reasons, o.only == "")
+	report := newReport(o.out, o.log, reasons, o.least, o.only == "")
 	some, err := chosen(o.root, o.targets, o.named)
 	if err != nil {
 		return false, err
@@ -128,7 +130,7 @@ func try(ctx context.Context, o options, t target, only *regexp.Regexp, report *
 	}
 	if o.list {
 		for _, m := range r.mutants {
-			fmt.Println(m.key())
+			fmt.Fprintln(o.out, m.key())
 		}
 		return true, nil
 	}
@@ -138,7 +140,7 @@ func try(ctx context.Context, o options, t target, only *regexp.Regexp, report *
 	if err := r.measure(ctx); err != nil {
 		return false, err
 	}
-	fmt.Fprintf(os.Stderr, "%s: %d mutants, %d tests, ready after %s\n", t.dir, len(r.mutants), len(r.tests), time.Since(began).Round(time.Second))
+	fmt.Fprintf(o.log, "%s: %d mutants, %d tests, ready after %s\n", t.dir, len(r.mutants), len(r.tests), time.Since(began).Round(time.Second))
 	outcomes := make([]outcome, len(r.mutants))
 	var group sync.WaitGroup
 	work, failed := make(chan int), make(chan error, o.workers)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,8 +11,9 @@ import (
 
 // report collects what became of the mutants.
 type report struct {
-	w       io.Writer
+	w, log  io.Writer
 	reasons map[string]string
+	least   int
 	whole   bool // all mutants are tried, so that the list can be judged
 	mu      sync.Mutex
 	rows    []row
@@ -27,8 +27,8 @@ type row struct {
 	took                             time.Duration
 }
 
-func newReport(w io.Writer, reasons map[string]string, whole bool) *report {
-	return &report{w: w, reasons: reasons, whole: whole, total: row{name: "all"}}
+func newReport(w, log io.Writer, reasons map[string]string, least int, whole bool) *report {
+	return &report{w: w, log: log, reasons: reasons, least: least, whole: whole, total: row{name: "all"}}
 }
 
 // survivor tells of a survivor as soon as it is one.
@@ -51,7 +51,7 @@ func (p *report) add(r *trial, tried []bool, outcomes []outcome, took time.Durat
 	ok := true
 	complain := func(format string, args ...any) {
 		ok = false
-		fmt.Fprintf(os.Stderr, format+"\n", args...)
+		fmt.Fprintf(p.log, format+"\n", args...)
 	}
 	seen := map[string]bool{}
 	i := 0
@@ -95,8 +95,8 @@ func (p *report) add(r *trial, tried []bool, outcomes []outcome, took time.Durat
 		p.rows = append(p.rows, one)
 		total.sum(one)
 	}
-	if p.whole && total.killed*100 < least*total.mutants {
-		complain("%s: %s killed, at least %d %% are asked for", r.dir, total.share(), least)
+	if p.whole && total.killed*100 < p.least*total.mutants {
+		complain("%s: %s killed, at least %d %% are asked for", r.dir, total.share(), p.least)
 	}
 	if len(r.sources) > 1 {
 		p.rows = append(p.rows, total)

@@ -160,6 +160,7 @@ func TestFreshness(t *testing.T) {
 		{"a year", http.Header{"Cache-Control": {"max-age=31536000"}}, maxFresh},
 		{"beyond counting", http.Header{"Cache-Control": {"max-age=99999999999999999999"}}, maxFresh},
 		{"negative", http.Header{"Cache-Control": {"max-age=-1"}}, defaultFresh},
+		{"no number", http.Header{"Cache-Control": {"max-age="}}, defaultFresh},
 		{"not a number", http.Header{"Cache-Control": {"max-age=soon"}}, defaultFresh},
 		{"two answers", http.Header{"Cache-Control": {"max-age=7200", "max-age=600"}}, 10 * time.Minute},
 		{"of shared caches only", http.Header{"Cache-Control": {"s-maxage=600"}}, defaultFresh},
