@@ -1,7 +1,6 @@
 package openid
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -254,24 +253,6 @@ func refreshed(lie func(*testing.T, *hostile.Provider)) func(*session, *Tokens) 
 	}
 }
 
-// conformanceSuite has the suite's habits.
-func conformanceSuite(t *testing.T) *hostile.Provider {
-	p := hostile.New(t)
-	p.Issuer += "/"
-	p.ClientID = "client:%+& of the suite"
-	p.TokenResponse = func(m map[string]any) {
-		m["token_type"] = "bearer"
-		delete(m, "expires_in")
-	}
-	x := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
-	n := base64.RawURLEncoding.EncodeToString(rsaKey().N.Bytes()) // one for all: nothing is encrypted for it
-	p.JWKS = hostile.Beside(map[string]any{"kty": "RSA", "n": n, "e": "AQAB", "use": "enc", "alg": "RSA-OAEP", "kid": "enc-1"},
-		map[string]any{"kty": "EC", "crv": "secp256k1", "use": "sig", "kid": "k1", "x": x, "y": x},
-		map[string]any{"kty": "EC", "crv": "P-256", "use": "enc", "alg": "ECDH-ES", "kid": "enc-2", "x": x, "y": x},
-		hostile.NewKey(t, "Ed25519", "ed").PublicJWK())
-	return p
-}
-
 func TestCertification(t *testing.T) {
 	for _, m := range modules {
 		t.Run(m.name, func(t *testing.T) {
@@ -292,7 +273,7 @@ func TestCertification(t *testing.T) {
 
 // TestCertificationFormPostError: oidcc-client-test-form-post-error.
 func TestCertificationFormPostError(t *testing.T) {
-	p := conformanceSuite(t)
+	p := hostile.New(t, hostile.Suite)
 	p.Callback = func(q url.Values) {
 		q.Del("code")
 		q.Set("error", "login_required")
@@ -311,7 +292,7 @@ func TestCertificationFormPostError(t *testing.T) {
 
 // TestCertificationRegistration: oidcc-client-test-dynamic-registration, and the login that shows that it was of use.
 func TestCertificationRegistration(t *testing.T) {
-	p := conformanceSuite(t)
+	p := hostile.New(t, hostile.Suite)
 	cfg := unregistered(p)
 	made, err := Register(t.Context(), cfg, ClientMetadata{RedirectURIs: []string{p.RedirectURI}, GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"},
 		ClientName: "Shop", Contacts: []string{"admin@app.example"}, TokenEndpointAuthMethod: "client_secret_basic"})

@@ -77,7 +77,7 @@ func (m cibaModule) under(v fapiVariant, mode string) conformance {
 
 // wait plays the module in a bubble.
 func (m cibaModule) wait(t *testing.T, p *hostile.Provider, c *Client, v fapiVariant, mode string) error {
-	p.Aliases = true
+	p.Aliases, p.JWKS = true, p.Decoys
 	p.Decision.Answers = []string{"authorization_pending", "authorization_pending", ""}
 	if m.answers != nil {
 		p.Decision.Answers = m.answers

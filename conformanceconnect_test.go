@@ -364,7 +364,7 @@ func (m module) run(t *testing.T, v variant) (*hostile.Provider, error) {
 	if m.vary != nil {
 		m.vary(&v)
 	}
-	p := conformanceSuite(t)
+	p := hostile.New(t, hostile.Suite)
 	p.Aliases = v.mtls()
 	if m.find != "" {
 		p.Issuer = strings.TrimSuffix(p.Issuer, "/")

@@ -53,6 +53,7 @@ func metadataForOAuth(p *hostile.Provider) {
 func (m fapiModule) run(t *testing.T, v fapiVariant) (*hostile.Provider, error) {
 	p := hostile.New(t)
 	p.Issuer += "/"
+	p.JWKS = p.Decoys
 	p.Aliases, p.Alg = true, map[string]string{"private_key_jwt": "PS256", "mtls": "ES256"}[v.auth]
 	p.Metadata = func(m map[string]any) { m["tls_client_certificate_bound_access_tokens"] = true }
 	ask := AuthorizationRequest{Scope: []string{"openid", "accounts"}}

@@ -181,6 +181,23 @@ func TestHostileRotation(t *testing.T) {
 			verify(t, c, old)
 		})
 	})
+	// The bucket has three fetches at once: two rotations in a row are seen without any wait.
+	t.Run("two in a row", func(t *testing.T) {
+		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+			verify(t, c, longLived(p, p.SigningKey()).String())
+			var old []string
+			for _, kid := range []string{"second", "third"} {
+				old = append(old, longLived(p, p.Rotate(kid)).String())
+				verify(t, c, longLived(p, p.SigningKey()).String())
+			}
+			if n := p.Count("jwks"); n != 3 {
+				t.Errorf("%d fetches, want 3", n)
+			}
+			for _, raw := range old {
+				refuse(t, c, raw, "key")
+			}
+		})
+	})
 }
 
 // TestHostileFirstCallerGivesUp: the fetch is nobody's own.

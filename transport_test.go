@@ -227,6 +227,47 @@ func TestUserInfoNonce(t *testing.T) {
 	}
 }
 
+// TestNoncesOfTwoServers: each answer brings a new nonce, the authorization server's and the resource server's being others. The newest goes
+// back to where it came from, and only the first request to each is sent twice.
+func TestNoncesOfTwoServers(t *testing.T) {
+	p := hostile.New(t)
+	p.DPoP.Nonce = true
+	c, tokens := resource(t, p, DPoPPerGrant())
+	for range 3 {
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", p.URL("resource"), nil)
+		res, err := c.Do(r, tokens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if _, err := c.UserInfo(t.Context(), tokens); err != nil {
+			t.Fatal(err)
+		}
+		if tokens, err = c.Refresh(t.Context(), tokens); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, m := p.Count("token"), p.Count("resource")+p.Count("userinfo"); n != 1+1+3 || m != 1+6 {
+		t.Errorf("%d requests to the authorization server, %d to the resource server", n, m)
+	}
+	seen := map[string]bool{"": true}
+	without := map[string]int{}
+	for _, proof := range p.Proofs() {
+		nonce, _ := proof.Claims["nonce"].(string)
+		role := or(map[string]string{"userinfo": "rs", "resource": "rs"}[proof.Endpoint], "as")
+		switch {
+		case nonce == "":
+			without[role]++
+		case !strings.HasPrefix(nonce, role+"-") || seen[nonce]:
+			t.Errorf("%s got the nonce %s", proof.Endpoint, nonce)
+		}
+		seen[nonce] = true
+	}
+	if without["as"] != 1 || without["rs"] != 1 {
+		t.Errorf("proofs without a nonce: %v", without)
+	}
+}
+
 // TestHostileNonceOfAnyAnswer: a nonce that comes with any answer, a refusal or not, is in the next proof for that role, and in no other.
 func TestHostileNonceOfAnyAnswer(t *testing.T) {
 	for name, row := range map[string]struct {
