@@ -75,7 +75,7 @@ type Config struct {
 	// refuse by an error; a [Refusal] is shown to the user.
 	OnLogin func(context.Context, *Result) error
 	// LoadUser is called for each request of a signed-in user; what it returns is in [User.Account]. An error that is an [ErrNoAccount] ends the
-	// session, any other is a 503.
+	// session, and without OnLogin, which might refuse, the user is told so; any other is a 503.
 	LoadUser func(context.Context, *User) (any, error)
 	// FailurePage is the path to which browsers are sent after a login that failed, in place of the error page; [Handler.Notice] has the text there.
 	// It has to be open to those who are not signed in.

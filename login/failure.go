@@ -91,7 +91,7 @@ func kindOf(err error) string {
 	var unsaved *openid.UnsavedError
 	var ours *storeError
 	switch {
-	case errors.As(err, new(Refusal)):
+	case errors.As(err, new(Refusal)), errors.Is(err, ErrNoAccount):
 		return FailureRefused
 	case errors.Is(err, ErrNoProvider):
 		return FailureRequest

@@ -65,7 +65,7 @@ func (h *Handler) Require(next http.Handler) http.Handler {
 			return
 		}
 		if s := st.session(); !s.signed() || !h.need.none() && !h.need.met(s, time.Now()) {
-			h.challenge(w, r, s)
+			h.challenge(w, r, st)
 			return
 		}
 		w.Header().Set("Cache-Control", "no-store")
@@ -97,10 +97,15 @@ func with(r *http.Request, st *state) *http.Request {
 }
 
 // challenge asks for a login, or for a better one.
-func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, s *session) {
+func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, st *state) {
 	private(w.Header())
-	if !navigates(r) {
+	s := st.session()
+	switch {
+	case !navigates(r):
 		h.unauthorized(w, r, s)
+		return
+	case st.unknown: // the provider would send the same person back, and so on for ever
+		h.fail(w, r, &Failure{Err: ErrNoAccount, retry: h.loginPage(h.here(r))})
 		return
 	}
 	to, f := h.challengeURL(w, r, s)

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -129,6 +130,27 @@ func TestLoadUser(t *testing.T) {
 		if !a.cfg.Stateless {
 			wants(t, b.with(stolen).get("/open"), 200, "nobody")
 		}
+	})
+}
+
+// TestUnknownUser: whom the application does not have, and nothing refuses at the login, is told so here: the provider would send the same person back
+// again and again.
+func TestUnknownUser(t *testing.T) {
+	both(t, func(t *testing.T, a *app, b *browser) {
+		a.cfg.LoadUser = func(context.Context, *User) (any, error) { return nil, ErrNoAccount }
+		for range 2 {
+			b.logIn("/auth/login?return_to=/x")
+			wants(t, b.get("/x"), 403, "not allowed to use this application", "/auth/login?return_to=%2Fx")
+			if err := a.lastFailure(); !errors.Is(err, ErrNoAccount) {
+				t.Errorf("reported: %v", err)
+			}
+			b.start("/x") // nobody is signed in any more
+		}
+		b.logIn("/auth/login?return_to=/x")
+		wants(t, b.do(apiCall("GET", "/x")), 401, "login_required")
+		b.logIn("/auth/login?return_to=/x")
+		b.h = Protect(a.Handler, nil)(http.NotFoundHandler())
+		wants(t, b.get("/x"), 403)
 	})
 }
 

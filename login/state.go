@@ -21,6 +21,7 @@ type state struct {
 	s        *session
 	user     *User
 	provider *provider // of the session; nil before it was looked for, and where there is none
+	unknown  bool      // somebody was signed in whom the application does not have, and would not be refused at the next login
 }
 
 type stateKey struct{}
@@ -77,6 +78,7 @@ func (c *core) identify(w http.ResponseWriter, r *http.Request) (*state, error) 
 		if err := c.dismiss(w, r, st); err != nil {
 			return nil, err
 		}
+		st.unknown = c.cfg.OnLogin == nil
 	case err != nil:
 		return nil, &storeError{"Config.LoadUser", err}
 	default:

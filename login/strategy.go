@@ -88,6 +88,8 @@ func (h *Handler) Authenticate(w http.ResponseWriter, r *http.Request) (Outcome,
 	switch s := st.session(); {
 	case s.signed() && h.need.met(s, time.Now()):
 		return Outcome{kind: succeeded, st: st}, nil
+	case navigates(r) && st.unknown:
+		return Fail(http.StatusForbidden, ""), nil
 	case navigates(r):
 		to, f := h.challengeURL(w, r, s)
 		if f != nil {

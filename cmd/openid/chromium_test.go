@@ -21,6 +21,7 @@ import (
 // TestInChromium clicks through the demo in a real browser, on a desktop and on a phone, light and dark. With OPENID_SCREENSHOTS set to a
 // directory it writes the pictures of docs/img there.
 func TestInChromium(t *testing.T) {
+	t.Parallel()
 	b := openChromium(t, "")
 	st := newStage(t)
 
@@ -48,6 +49,12 @@ func TestInChromium(t *testing.T) {
 	b.reads(".refused h1", "Refused by aud")
 	b.fits("the page of a refusal")
 	b.screenshot("demo-refused", desktop)
+
+	b.open(st.origin + "/flow/form-post/auth/login?return_to=/flow/form-post/")
+	b.await("main ul li")
+	b.click("button[value=allow]")
+	b.await(".person")
+	b.isAt(st.origin + "/flow/form-post/")
 
 	b.open(st.origin + "/")
 	b.click("form[action$=logout] button")
