@@ -111,7 +111,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, p *provider, a 
 	if err != nil {
 		return nil, err
 	}
-	if a.link { // to somebody whom a provider still knows
+	link := a.link != ""
+	if link { // to somebody whom a provider still knows
 		if err := h.vouched(w, r, st); err != nil {
 			return nil, err
 		}
@@ -130,17 +131,19 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, p *provider, a 
 	if !a.need.met(s, time.Now()) {
 		return nil, errUnmet
 	}
-	if a.link {
-		if h.cfg.OnLogin == nil {
+	if link {
+		switch {
+		case h.cfg.OnLogin == nil:
 			return nil, errNoLink
-		}
-		if !before.signed() {
+		case !before.signed():
 			return nil, errNobody
+		case before.tag() != a.link:
+			return nil, errOther
 		}
 		result.LinkTo = &User{s: before, core: h.core}
 	}
 	// What an application keeps of one user is not for the next.
-	if before != nil && (a.link || !before.signed() || before.sameUser(s)) {
+	if before != nil && (link || !before.signed() || before.sameUser(s)) {
 		maps.Copy(result.Values, before.values)
 	}
 	if h.cfg.OnLogin != nil {
@@ -148,7 +151,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, p *provider, a 
 			return nil, &applicationError{err}
 		}
 	}
-	if a.link {
+	if link {
 		linked := *before
 		s, tokens = &linked, nil
 	}
@@ -201,7 +204,11 @@ func (h *Handler) establish(ctx context.Context, w http.ResponseWriter, st *stat
 	}
 	id, err := h.put(ctx, s)
 	if err == nil && st.id != "" {
-		err = h.store.Delete(ctx, h.storeKey(st.id))
+		if linked := p != nil && tokens == nil; linked {
+			err = h.replace(ctx, st.id) // who has logged out meanwhile stays so
+		} else {
+			err = h.store.Delete(ctx, h.storeKey(st.id))
+		}
 		if err != nil {
 			_ = h.store.Delete(ctx, h.storeKey(id)) // nobody has been told of it
 		}

@@ -12,7 +12,7 @@ const (
 	FailureDenied      = "denied"      // the user, or the provider for them, said no
 	FailureRefused     = "refused"     // the application said no: OnLogin
 	FailureCredentials = "credentials" // [Handler.SignIn]: they are wrong
-	FailureExpired     = "expired"     // the login took too long, was answered before, or belongs to another browser
+	FailureExpired     = "expired"     // the login took too long, was answered before, or belongs to another browser or another session
 	FailureCookies     = "cookies"     // the browser sent none with the answer to a login: it keeps none, or another one started it
 	FailureUnmet       = "unmet"       // the provider did not give what With asked for
 	FailureProvider    = "provider"    // no usable answer from the provider
@@ -95,6 +95,8 @@ func kindOf(err error) string {
 		return FailureRefused
 	case errors.Is(err, ErrNoProvider):
 		return FailureRequest
+	case errors.Is(err, errEnded), errors.Is(err, errOther):
+		return FailureExpired
 	case errors.As(err, &ours), errors.As(err, &away), errors.As(err, &unsaved):
 		return FailureStore
 	case errors.Is(err, openid.ErrAccessDenied), errors.Is(err, openid.ErrLoginRequired), errors.Is(err, openid.ErrInteractionRequired),

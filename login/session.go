@@ -45,6 +45,11 @@ func (s *session) sameUser(t *session) bool {
 	return s.signed() && t.signed() && s.provider == t.provider && s.issuer == t.issuer && s.subject == t.subject
 }
 
+// tag stands for the user in an attempt.
+func (s *session) tag() string {
+	return stateTag(string(appendString(appendString(appendString(nil, s.provider), s.issuer), s.subject)))
+}
+
 func (s *session) encode() []byte {
 	b := append(make([]byte, 0, 512+len(s.proof)), sessionVersion)
 	for _, t := range []time.Time{s.started, s.seen, s.signedIn, s.authTime} {
@@ -174,6 +179,21 @@ func (c *core) put(ctx context.Context, s *session) (id string, err error) {
 		err = errors.New("login: a new session id is taken")
 	}
 	return id, err
+}
+
+// replace removes the session with this id, which another one stands for from now on: once it has ended that is [errEnded], and the other one must
+// not go on for it.
+func (c *core) replace(ctx context.Context, id string) error {
+	err := c.store.Update(ctx, c.storeKey(id), func(_ context.Context, held *store.Held) (store.Change, error) {
+		if held.Value == nil {
+			return store.Change{}, errEnded
+		}
+		return store.Remove(), nil
+	})
+	if errors.Is(err, store.ErrLost) {
+		return errEnded
+	}
+	return err
 }
 
 // end removes a session and its tokens. What cannot be removed is an error: it would go on.

@@ -33,6 +33,7 @@ var (
 	errFragment = errors.New("login: AuthorizationRequest: a response in a fragment reaches no server; use form_post")
 	errLink     = errors.New("login: Start.Link: expected a POST of this site")
 	errNobody   = errors.New("login: Start.Link: nobody is signed in")
+	errOther    = errors.New("login: Start.Link: somebody else is signed in by now")
 )
 
 // Start sends the browser to a provider. It answers the request, also when something is wrong.
@@ -63,11 +64,18 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s Start) (string
 	if ask.Scope == nil {
 		ask.Scope = union(p.scope, s.scope)
 	}
-	if err := h.askMistake(w, r, &s, &ask); err != nil {
+	if err := h.askMistake(r, &ask); err != nil {
 		return "", &Failure{Kind: FailureInternal, Err: err}
 	}
 	a := newAttempt("login", p.name, target)
-	a.link, a.need = s.Link, s.need
+	a.need = s.need
+	if s.Link {
+		user, err := h.linkable(w, r)
+		if err != nil {
+			return "", &Failure{Kind: FailureInternal, Err: err}
+		}
+		a.link = user.tag()
+	}
 	ask.AppState = a.id
 	to, tx, err := p.client.Authorize(r.Context(), ask)
 	if err != nil {
@@ -81,7 +89,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s Start) (string
 }
 
 // askMistake says what is wrong with what the application asks, after Config.Ask had its say.
-func (h *Handler) askMistake(w http.ResponseWriter, r *http.Request, s *Start, ask *openid.AuthorizationRequest) error {
+func (h *Handler) askMistake(r *http.Request, ask *openid.AuthorizationRequest) error {
 	if h.cfg.Ask != nil {
 		if err := h.cfg.Ask(r, ask); err != nil {
 			return err
@@ -92,24 +100,26 @@ func (h *Handler) askMistake(w http.ResponseWriter, r *http.Request, s *Start, a
 		return errOwnField
 	case strings.HasPrefix(ask.ResponseMode, "fragment"), fragmentByDefault(ask):
 		return errFragment
-	case s.Link:
-		return h.linkable(w, r)
 	}
 	return nil
 }
 
-func (h *Handler) linkable(w http.ResponseWriter, r *http.Request) error {
+// linkable is the session of the user to whom an account may be added.
+func (h *Handler) linkable(w http.ResponseWriter, r *http.Request) (*session, error) {
 	if r.Method != http.MethodPost {
-		return errLink
+		return nil, errLink
 	}
 	if err := h.guard.Check(r); err != nil {
-		return err
+		return nil, err
 	}
 	st, err := h.recognize(w, r)
-	if err == nil && !st.session().signed() {
-		err = errNobody
+	if err != nil {
+		return nil, err
 	}
-	return err
+	if !st.session().signed() {
+		return nil, errNobody
+	}
+	return st.session(), nil
 }
 
 // formPost: the answer comes as a POST from the provider's pages, which Lax cookies do not go with.

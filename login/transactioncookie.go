@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +22,7 @@ type attempt struct {
 	provider string
 	returnTo string
 	tag      string // of the state, where the address shows it: it finds the attempt that failed
-	link     bool   // to the user who is signed in
+	link     string // the tag of the user to whom this adds an account; empty: it is a login like any other
 	need     Need
 	created  time.Time
 
@@ -66,7 +65,7 @@ func stateTag(state string) string {
 
 func (a *attempt) encode() []byte {
 	b := []byte{attemptVersion}
-	for _, text := range []string{a.id, a.purpose, a.provider, a.returnTo, a.tag, strconv.FormatBool(a.link), a.need.MaxAge.String(),
+	for _, text := range []string{a.id, a.purpose, a.provider, a.returnTo, a.tag, a.link, a.need.MaxAge.String(),
 		strings.Join(a.need.ACR, " "), strings.Join(a.need.Scope, " ")} {
 		b = appendString(b, text)
 	}
@@ -75,14 +74,14 @@ func (a *attempt) encode() []byte {
 
 func decodeAttempt(b []byte) (*attempt, bool) {
 	r, a := newReader(b, attemptVersion), new(attempt)
-	var link, maxAge, acr, scope string
-	for _, text := range []*string{&a.id, &a.purpose, &a.provider, &a.returnTo, &a.tag, &link, &maxAge, &acr, &scope} {
+	var maxAge, acr, scope string
+	for _, text := range []*string{&a.id, &a.purpose, &a.provider, &a.returnTo, &a.tag, &a.link, &maxAge, &acr, &scope} {
 		*text = r.text()
 	}
 	a.created = r.time()
 	var err error
 	a.need.MaxAge, err = time.ParseDuration(maxAge)
-	a.link, a.need.ACR, a.need.Scope = link == "true", strings.Fields(acr), strings.Fields(scope)
+	a.need.ACR, a.need.Scope = strings.Fields(acr), strings.Fields(scope)
 	return a, err == nil && r.done()
 }
 
