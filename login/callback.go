@@ -57,13 +57,13 @@ func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, provider
 		return
 	}
 	pending, txs := h.pendingFor(r, "login", provider)
-	if r.Method == http.MethodPost && len(pending) == 0 && r.URL.Query().Get("again") == "" {
-		h.postAgain(w, r)
-		return
-	}
 	p, err := h.named(r, provider)
 	if err != nil {
 		h.fail(w, r, &Failure{Err: err, login: true})
+		return
+	}
+	if r.Method == http.MethodPost && r.URL.Query().Get("again") == "" && h.keptBack(r, pending) {
+		h.postAgain(w, r, p)
 		return
 	}
 	tokens, err := p.client.Callback(r.Context(), r, txs...)
@@ -95,6 +95,12 @@ func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, provider
 	default:
 		redirect(w, a.returnTo)
 	}
+}
+
+// keptBack: cookies have not come along that the browser has, as with the form of another site. Without the one of the session, that would not end at
+// this login.
+func (c *core) keptBack(r *http.Request, pending []*attempt) bool {
+	return len(pending) == 0 || !c.bringsSession(r) && slices.ContainsFunc(pending, func(a *attempt) bool { return a.session })
 }
 
 func callbackState(r *http.Request) string {

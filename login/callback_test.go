@@ -155,6 +155,44 @@ func TestFormPost(t *testing.T) {
 	}
 }
 
+// TestHostileFormPostFixation: S06 where the answer is a form of another site, with which browsers do not send the cookie of the session: it ends at the
+// login all the same, what is kept in it goes along, and accounts can be linked.
+func TestHostileFormPostFixation(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		links := a.links(b, func() {})
+		logIn := func(location string) {
+			t.Helper()
+			res := b.do(b.answer(location))
+			wants(t, res, 200, "You are being logged in")
+			if res = b.do(page("POST", base+"/callback?again=1", fields(t, text(res))...)); res.StatusCode != http.StatusSeeOther {
+				t.Fatalf("%d %s", res.StatusCode, text(res))
+			}
+		}
+		b.get("/set?cart=apple")
+		planted := b.session()
+		logIn(b.start("/x"))
+		first := b.session()
+		logIn(b.start("/auth/login"))
+		second := b.session()
+		logIn(b.post("/link").Header.Get("Location"))
+		wants(t, b.get("/open"), 200, "alice-sub apple")
+		for _, old := range []string{planted, first, second} {
+			wants(t, b.with(old).get("/open"), 200, "nobody ")
+		}
+		if links["alice-sub"] != "alice-sub" {
+			t.Errorf("links %v, reported %v", links, a.lastFailure())
+		}
+	}, func(c *Config) { c.Ask = formPostResponse })
+}
+
+// TestFormPostBelowRouter: the page finds the way back where a router has taken the prefix away.
+func TestFormPostBelowRouter(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.h = http.StripPrefix("/auth", a)
+		wants(t, b.post("/auth/callback"), 200, `action="/auth/callback?again=1"`)
+	})
+}
+
 // fields are what a page would post.
 func fields(t *testing.T, body string) (pairs []string) {
 	t.Helper()

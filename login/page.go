@@ -189,12 +189,12 @@ func (h *Handler) showEnded(w http.ResponseWriter, r *http.Request) {
 
 // postAgain has the browser send the provider's form once more from a page of this site: a browser that keeps cookies back from other sites' forms
 // does not do so then.
-func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request) {
-	p := &Page{Status: http.StatusOK, Title: "One moment", Text: []string{"You are being logged in."}, Action: r.URL.Path + "?again=1", Button: "Continue", Auto: true}
+func (h *Handler) postAgain(w http.ResponseWriter, r *http.Request, p *provider) {
+	again := &Page{Status: http.StatusOK, Title: "One moment", Text: []string{"You are being logged in."}, Action: p.callback + "?again=1", Button: "Continue", Auto: true}
 	for _, name := range slices.Sorted(maps.Keys(r.PostForm)) {
 		for _, value := range r.PostForm[name] {
-			p.Fields = append(p.Fields, [2]string{name, value})
+			again.Fields = append(again.Fields, [2]string{name, value})
 		}
 	}
-	h.show(w, r, p, false)
+	h.show(w, r, again, false)
 }

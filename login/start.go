@@ -68,7 +68,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s Start) (string
 		return "", &Failure{Kind: FailureInternal, Err: err}
 	}
 	a := newAttempt("login", p.name, target)
-	a.need = s.need
+	a.need, a.session = s.need, h.bringsSession(r)
 	if s.Link {
 		user, err := h.linkable(w, r)
 		if err != nil {

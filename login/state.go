@@ -118,6 +118,9 @@ func (c *core) vouched(w http.ResponseWriter, r *http.Request, st *state) error 
 	return nil
 }
 
+// bringsSession: there is a cookie, whatever it is worth.
+func (c *core) bringsSession(r *http.Request) bool { return len(r.CookiesNamed(c.sessionCookie())) > 0 }
+
 // recognize finds the session of the browser.
 func (c *core) recognize(w http.ResponseWriter, r *http.Request) (*state, error) {
 	if st := stateOf(r.Context()); st != nil && st.core == c {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type attempt struct {
 	returnTo string
 	tag      string // of the state, where the address shows it: it finds the attempt that failed
 	link     string // the tag of the user to whom this adds an account; empty: it is a login like any other
+	session  bool   // the browser had one when this began
 	need     Need
 	created  time.Time
 
@@ -65,7 +67,7 @@ func stateTag(state string) string {
 
 func (a *attempt) encode() []byte {
 	b := []byte{attemptVersion}
-	for _, text := range []string{a.id, a.purpose, a.provider, a.returnTo, a.tag, a.link, a.need.MaxAge.String(),
+	for _, text := range []string{a.id, a.purpose, a.provider, a.returnTo, a.tag, a.link, strconv.FormatBool(a.session), a.need.MaxAge.String(),
 		strings.Join(a.need.ACR, " "), strings.Join(a.need.Scope, " ")} {
 		b = appendString(b, text)
 	}
@@ -74,14 +76,14 @@ func (a *attempt) encode() []byte {
 
 func decodeAttempt(b []byte) (*attempt, bool) {
 	r, a := newReader(b, attemptVersion), new(attempt)
-	var maxAge, acr, scope string
-	for _, text := range []*string{&a.id, &a.purpose, &a.provider, &a.returnTo, &a.tag, &a.link, &maxAge, &acr, &scope} {
+	var session, maxAge, acr, scope string
+	for _, text := range []*string{&a.id, &a.purpose, &a.provider, &a.returnTo, &a.tag, &a.link, &session, &maxAge, &acr, &scope} {
 		*text = r.text()
 	}
 	a.created = r.time()
 	var err error
 	a.need.MaxAge, err = time.ParseDuration(maxAge)
-	a.need.ACR, a.need.Scope = strings.Fields(acr), strings.Fields(scope)
+	a.session, a.need.ACR, a.need.Scope = session == "true", strings.Fields(acr), strings.Fields(scope)
 	return a, err == nil && r.done()
 }
 
