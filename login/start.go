@@ -32,6 +32,7 @@ var (
 	errOwnField = errors.New("login: AuthorizationRequest: RedirectURI and AppState are set by this package")
 	errFragment = errors.New("login: AuthorizationRequest: a response in a fragment reaches no server; use form_post")
 	errLink     = errors.New("login: Start.Link: expected a POST of this site")
+	errLoaded   = errors.New("login: another site loads the login into a page of its own")
 	errNobody   = errors.New("login: Start.Link: nobody is signed in")
 	errOther    = errors.New("login: Start.Link: somebody else is signed in by now")
 )
@@ -39,12 +40,23 @@ var (
 // Start sends the browser to a provider. It answers the request, also when something is wrong.
 func (h *Handler) Start(w http.ResponseWriter, r *http.Request, s Start) {
 	private(w.Header())
+	if loadedElsewhere(r) {
+		h.fail(w, r, &Failure{Kind: FailureRequest, Status: http.StatusForbidden, Err: errLoaded})
+		return
+	}
 	to, f := h.begin(w, r, s)
 	if f != nil {
 		h.fail(w, r, f)
 		return
 	}
 	redirect(w, to)
+}
+
+// loadedElsewhere: another site loads this as an image or in a frame, where nobody can log in. A page of a hundred such would start a hundred logins,
+// with as many cookies in the browser.
+func loadedElsewhere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return (site == "cross-site" || site == "same-site") && (r.Header.Get("Sec-Fetch-Mode") != "navigate" || embedded[r.Header.Get("Sec-Fetch-Dest")])
 }
 
 // begin keeps an attempt in the browser and says where to send it.

@@ -97,6 +97,44 @@ func TestThirdPartyInitiated(t *testing.T) {
 	})
 }
 
+// TestHostileLoads: C19, another site may send the browser to the login, and not load it into its pages, as often as it likes.
+func TestHostileLoads(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.h.(*http.ServeMux).HandleFunc("/again", func(w http.ResponseWriter, r *http.Request) { a.Start(w, r, Start{}) })
+		for _, l := range []struct {
+			site, mode, dest string
+			status           int
+		}{
+			{"cross-site", "navigate", "document", 303}, // OpenID Connect Core 1.0 section 4
+			{"same-origin", "navigate", "iframe", 303},  // prompt "none"
+			{"none", "navigate", "document", 303},
+			{"", "", "", 303},
+			{"cross-site", "no-cors", "image", 403},
+			{"cross-site", "no-cors", "script", 403},
+			{"cross-site", "cors", "empty", 403},
+			{"cross-site", "navigate", "iframe", 403},
+			{"cross-site", "navigate", "object", 403},
+			{"same-site", "no-cors", "image", 403},
+		} {
+			for _, target := range []string{"/auth/login", "/auth/login?iss=" + url.QueryEscape(a.p.Issuer), "/again"} {
+				r := page("GET", target)
+				for name, value := range map[string]string{"Sec-Fetch-Site": l.site, "Sec-Fetch-Mode": l.mode, "Sec-Fetch-Dest": l.dest} {
+					if r.Header.Set(name, value); value == "" {
+						r.Header.Del(name)
+					}
+				}
+				c := b.also()
+				if res := c.do(r); res.StatusCode != l.status || (len(c.set) > 0) != (l.status == 303) {
+					t.Errorf("%s of %+v: %d, cookies %v", target, l, res.StatusCode, c.set)
+				}
+			}
+		}
+		if err := a.lastFailure(); !errors.Is(err, errLoaded) {
+			t.Errorf("reported %v", err)
+		}
+	}, func(c *Config) { c.Ask = formPostResponse })
+}
+
 // TestSeveralProviders: each has a callback of its own, and the browser chooses.
 func TestSeveralProviders(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
