@@ -74,7 +74,9 @@ func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, provider
 		}
 		if a := answered(pending, callbackState(r)); a != nil {
 			f.retry = h.loginURL(p.name, a.returnTo)
-			h.forget(w, a.name)
+			if a.tag != "" || !strange(err) {
+				h.forget(w, a.name)
+			}
 		}
 		h.fail(w, r, f)
 		return
@@ -101,6 +103,12 @@ func (h *Handler) serveCallback(w http.ResponseWriter, r *http.Request, provider
 // this login.
 func (c *core) keptBack(r *http.Request, pending []*attempt) bool {
 	return len(pending) == 0 || !c.bringsSession(r) && slices.ContainsFunc(pending, func(a *attempt) bool { return a.session })
+}
+
+// strange: anybody may have made the browser bring this, for all that is known.
+func strange(err error) bool {
+	var invalid *openid.VerificationError
+	return errors.As(err, &invalid) && invalid.Document == "authorization response"
 }
 
 func callbackState(r *http.Request) string {

@@ -75,6 +75,31 @@ func TestPushedRequest(t *testing.T) {
 	})
 }
 
+// TestHostileCallbackEndsNothing: C20, another site sends the browser to the callback with a state that it has made up. The login under way, whose state is
+// out of sight, goes on.
+func TestHostileCallbackEndsNothing(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		cfg := providerConfig(a.p)
+		cfg.PushAuthorizationRequests = true
+		h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.h = (&app{Handler: h, p: a.p}).mux()
+		back := b.answer(b.start("/x"))
+		for _, lie := range []string{"", "?state=x&error=access_denied", "?state=x&code=y", "?state=x&state=y", "?response=x"} {
+			r := page("GET", "/auth/callback"+lie)
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			if res := b.do(r); res.StatusCode < 400 {
+				t.Errorf("%s: %d", lie, res.StatusCode)
+			}
+		}
+		if res := b.do(back); res.Header.Get("Location") != "/x" {
+			t.Errorf("%d %s", res.StatusCode, text(res))
+		}
+	})
+}
+
 // TestThirdPartyInitiated: OpenID Connect Core 1.0 section 4.
 func TestThirdPartyInitiated(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
