@@ -24,7 +24,7 @@ func (h *Handler) unauthorized(w http.ResponseWriter, r *http.Request, s *sessio
 		members = append(members, [2]string{"scope", strings.Join(h.need.Scope, " ")})
 	}
 	numbers := ""
-	if h.need.MaxAge > 0 {
+	if h.need.MaxAge != 0 {
 		numbers = `,"max_age":` + strconv.Itoa(int(max(h.need.MaxAge, time.Minute)/time.Second))
 	}
 	writeProblem(w, http.StatusUnauthorized, members, numbers)

@@ -10,7 +10,8 @@ import (
 
 // A Need is more than being signed in.
 type Need struct {
-	// MaxAge is how long ago the user may have proved who they are: 0 for any time, and never less than a minute, which the way back takes.
+	// MaxAge is how long ago the user may have proved who they are: 0 for any time, and otherwise never less than a minute, which the way back
+	// takes.
 	MaxAge time.Duration
 	// ACR are classes of authentication, the best first; one of them is needed.
 	ACR []string
@@ -26,7 +27,7 @@ func (n Need) met(s *session, now time.Time) bool {
 
 // recent allows for what the clocks may differ. An authentication of which the provider did not say when is of no recent time.
 func (n Need) recent(s *session, now time.Time) bool {
-	return n.MaxAge <= 0 || now.Sub(s.authTime) <= max(n.MaxAge, time.Minute)+30*time.Second
+	return n.MaxAge == 0 || now.Sub(s.authTime) <= max(n.MaxAge, time.Minute)+30*time.Second
 }
 
 func (n Need) missing(s *session) (scope []string) {
@@ -125,7 +126,7 @@ func (h *Handler) challengeURL(w http.ResponseWriter, r *http.Request, s *sessio
 	}
 	start := Start{ReturnTo: here, need: h.need}
 	start.Ask.ACRValues = h.need.ACR
-	if h.need.MaxAge > 0 {
+	if h.need.MaxAge != 0 {
 		age := max(h.need.MaxAge, time.Minute)
 		start.Ask.MaxAge = &age
 	}

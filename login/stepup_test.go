@@ -105,6 +105,20 @@ func TestStepUpGivesUp(t *testing.T) {
 	}
 }
 
+// TestStepUpOfNegativeAge: what an application has computed wrong is the least, not any time.
+func TestStepUpOfNegativeAge(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.h.(*http.ServeMux).Handle("/now", a.With(Need{MaxAge: -time.Second}).Require(http.NotFoundHandler()))
+		b.mustLogIn("/")
+		time.Sleep(10 * time.Minute)
+		u, _ := url.Parse(b.start("/now"))
+		if got := u.Query().Get("max_age"); got != "60" {
+			t.Errorf("max_age %q", got)
+		}
+		wants(t, b.do(apiCall("GET", "/now")), 401, `"max_age":60`)
+	})
+}
+
 // TestStepUpTellsPrograms: RFC 9470 section 3 and RFC 6750 section 3.1, in a problem document.
 func TestStepUpTellsPrograms(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
