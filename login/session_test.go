@@ -114,6 +114,25 @@ func TestHostileSessionFixation(t *testing.T) {
 	})
 }
 
+// TestHostileCachedSession: S14, an answer that gives a browser its session is not kept for the next one by a cache.
+func TestHostileCachedSession(t *testing.T) {
+	both(t, func(t *testing.T, a *app, b *browser) {
+		renewed := func(target string) {
+			t.Helper()
+			if res := b.get(target); len(b.set) > 0 && res.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s sets %s with Cache-Control %q", target, b.set[0].Name, res.Header.Get("Cache-Control"))
+			}
+		}
+		renewed("/set?cart=apple")
+		if b.session() == "" {
+			t.Fatal("no session for the cart")
+		}
+		time.Sleep(2 * time.Minute)
+		renewed("/open")
+		renewed("/set?cart=pear")
+	})
+}
+
 // TestStatelessValues: they travel with the cookie, and what does not fit is refused.
 func TestStatelessValues(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {

@@ -183,6 +183,7 @@ func (c *core) setSealed(w http.ResponseWriter, st *state, s *session) error {
 	if len(name)+len(value) > maxCookie {
 		return fmt.Errorf("login: the session does not fit into a cookie (%d bytes of %d); Config.Store has room", len(name)+len(value), maxCookie)
 	}
+	w.Header().Set("Cache-Control", "no-store")
 	replaceCookie(w, c.cookie(name, value, 0))
 	st.become("", s)
 	return nil
@@ -226,8 +227,8 @@ func valuesMistake(values map[string]string) error {
 }
 
 // SetValue keeps a value of the application's own in the session of this browser, and starts a session without a user where there is none; an
-// empty value removes it. It belongs before the body of the answer, since it may set a cookie. Values are the application's own business
-// only: they survive a login, and end with a logout or when somebody else logs in.
+// empty value removes it. It belongs before the body of the answer, since it may set a cookie, with which nothing is cached. Values are the application's own
+// business only: they survive a login, and end with a logout or when somebody else logs in.
 func (h *Handler) SetValue(w http.ResponseWriter, r *http.Request, name, value string) error {
 	st, err := h.recognize(w, r)
 	if err != nil {
@@ -266,6 +267,7 @@ func (h *Handler) SetValue(w http.ResponseWriter, r *http.Request, name, value s
 		if err != nil {
 			return err
 		}
+		w.Header().Set("Cache-Control", "no-store")
 		http.SetCookie(w, h.cookie(h.sessionCookie(), id, 0))
 		st.become(id, &changed)
 		return nil
