@@ -125,6 +125,28 @@ func TestHostileTabs(t *testing.T) {
 	})
 }
 
+// TestHostileLargeHeader: C19, another site starts logins where there is a large session in a cookie. What the browser sends with each request stays below what
+// servers refuse.
+func TestHostileLargeHeader(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.get("/set?cart=" + strings.Repeat("x", 2900))
+		b.mustLogIn("/x")
+		for range 10 {
+			b.start("/auth/login?return_to=/" + strings.Repeat("x", 900))
+			time.Sleep(time.Second)
+			r := page("GET", "/open")
+			b.do(r)
+			if size := len(strings.Join(r.Header["Cookie"], "; ")); size > 7<<10 {
+				t.Fatalf("%d bytes of cookies", size)
+			}
+		}
+		if len(b.transactions()) == 0 {
+			t.Error("no login at all")
+		}
+		wants(t, b.get("/open"), 200, "alice-sub xxx")
+	}, stateless)
+}
+
 // TestAttemptsAreCapped: a browser that starts logins for ever keeps the last few, and sends no header that a server would refuse.
 func TestAttemptsAreCapped(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {

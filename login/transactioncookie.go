@@ -111,6 +111,9 @@ func (c *core) keep(w http.ResponseWriter, r *http.Request, a *attempt, crossSit
 	}
 	slices.SortFunc(pending, func(a, b *attempt) int { return b.created.Compare(a.created) })
 	room := maxAttemptBytes - a.size
+	for _, session := range r.CookiesNamed(c.sessionCookie()) {
+		room -= len(session.Value) // which may be sealed, and large
+	}
 	for i, old := range pending {
 		if room -= old.size; i+1 >= maxAttempts || room < 0 {
 			c.forget(w, old.name)
