@@ -173,7 +173,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, p *provider, a 
 	if err := valuesMistake(s.values); err != nil {
 		return nil, err
 	}
-	return result, h.establish(ctx, w, st, p, s, tokens)
+	return result, h.establish(w, r, st, p, s, tokens)
 }
 
 func (h *Handler) subject(ctx context.Context, result *Result) (string, error) {
@@ -205,9 +205,15 @@ func (h *Handler) newSession(p *provider, tokens *openid.Tokens) (*session, erro
 
 // establish starts the session s in place of the one before, under another id: one that somebody planted or saw before the login is worth
 // nothing after it.
-func (h *Handler) establish(ctx context.Context, w http.ResponseWriter, st *state, p *provider, s *session, tokens *openid.Tokens) error {
+func (h *Handler) establish(w http.ResponseWriter, r *http.Request, st *state, p *provider, s *session, tokens *openid.Tokens) error {
+	ctx := r.Context()
 	if h.cfg.Stateless {
-		return h.setSealed(w, st, s)
+		before := st.session()
+		err := h.setSealed(w, st, s)
+		if err == nil && before != nil && before.name != s.name {
+			h.noteEnd(w, r, before)
+		}
+		return err
 	}
 	if tokens != nil && !(tokens.AccessToken.IsEmpty() && tokens.RefreshToken.IsEmpty()) {
 		s.tokens = random()

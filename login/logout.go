@@ -50,6 +50,7 @@ func (h *Handler) Logout(w http.ResponseWriter, r *http.Request, returnTo string
 			return
 		}
 	}
+	h.noteEnd(w, r, s)
 	h.forget(w, h.sessionCookie())
 	st.become("", nil)
 	if p != nil && h.logoutAt(w, r, p, s, target) {

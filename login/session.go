@@ -35,6 +35,7 @@ type session struct {
 	scope     string
 	tokens    string // the key of the token source; empty: there are none
 	proof     string // the ID Token, as openid.Tokens keep it
+	name      string // of a session in a cookie, for when it has ended
 	values    map[string]string
 }
 
@@ -55,7 +56,7 @@ func (s *session) encode() []byte {
 	for _, t := range []time.Time{s.started, s.seen, s.signedIn, s.authTime} {
 		b = appendTime(b, t)
 	}
-	for _, text := range []string{s.provider, s.issuer, s.subject, s.acr, s.sessionID, s.scope, s.tokens, s.proof, strconv.Itoa(len(s.values))} {
+	for _, text := range []string{s.provider, s.issuer, s.subject, s.acr, s.sessionID, s.scope, s.tokens, s.proof, s.name, strconv.Itoa(len(s.values))} {
 		b = appendString(b, text)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.values)) {
@@ -69,7 +70,7 @@ func decodeSession(b []byte) (*session, error) {
 	for _, t := range []*time.Time{&s.started, &s.seen, &s.signedIn, &s.authTime} {
 		*t = r.time()
 	}
-	for _, text := range []*string{&s.provider, &s.issuer, &s.subject, &s.acr, &s.sessionID, &s.scope, &s.tokens, &s.proof} {
+	for _, text := range []*string{&s.provider, &s.issuer, &s.subject, &s.acr, &s.sessionID, &s.scope, &s.tokens, &s.proof, &s.name} {
 		*text = r.text()
 	}
 	if n := r.count(); n > 0 {

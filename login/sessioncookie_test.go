@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"encoding/base64"
 	"maps"
 	"net/http"
@@ -37,6 +38,59 @@ func flips(s string) (list []string) {
 		}
 	}
 	return list
+}
+
+// TestHostileLateAnswer: S05 for sessions in cookies, whose renewal comes from a request that was under way while the user logged out, or became somebody else.
+func TestHostileLateAnswer(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		var meanwhile func()
+		b.h.(*http.ServeMux).Handle("/slow", a.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			meanwhile()
+			if err := a.SetValue(w, r, "cart", "apple"); err != nil {
+				t.Error(err)
+			}
+		})))
+		slow := func(during func()) {
+			t.Helper()
+			tab := b.also()
+			tab.cookies = maps.Clone(b.cookies)
+			meanwhile = during
+			if tab.get("/slow"); len(tab.set) == 0 {
+				t.Fatal("the late answer sets no cookie")
+			}
+			for _, c := range tab.set {
+				b.cookies[c.Name] = c
+			}
+		}
+		b.mustLogIn("/")
+		slow(func() { b.post("/auth/logout") })
+		wants(t, b.get("/open"), 200, "nobody ")
+
+		b.mustLogIn("/")
+		slow(func() {
+			b.post("/auth/logout")
+			b.get("/set?cart=pear")
+			a.p.Subject = "bob-sub"
+			b.mustLogIn("/")
+			wants(t, b.get("/open"), 200, "bob-sub pear")
+		})
+		wants(t, b.get("/open"), 200, "nobody ")
+
+		for range 2 * maxEnded {
+			b.mustLogIn("/x")
+			b.post("/auth/logout")
+		}
+		if c := b.cookies["__Host-session-ended"]; len(c.Value) != maxEnded*(endedLength+1)-1 || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode {
+			t.Errorf("%s=%s", c.Name, c.Raw)
+		}
+		b.mustLogIn("/x")
+		slow(func() {
+			a.cfg.LoadUser = func(context.Context, *User) (any, error) { return nil, ErrNoAccount }
+			b.get("/open")
+			a.cfg.LoadUser = nil
+		})
+		wants(t, b.get("/open"), 200, "nobody ")
+	}, stateless)
 }
 
 // TestHostileSessionBitFlips: S01, in the session, and whatever else is no cookie of ours.

@@ -29,7 +29,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, s *session) error
 	if before := st.session(); before != nil && (!before.signed() || before.sameUser(s)) {
 		s.values = maps.Clone(before.values)
 	}
-	return h.establish(r.Context(), w, st, nil, s, nil)
+	return h.establish(w, r, st, nil, s, nil)
 }
 
 // SignIn is a handler that begins a session where s succeeds, and goes to where the parameter return_to says: for a form with name and

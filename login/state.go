@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -94,6 +95,7 @@ func (c *core) dismiss(w http.ResponseWriter, r *http.Request, st *state) error 
 			return kept(err)
 		}
 	}
+	c.noteEnd(w, r, st.session())
 	c.forget(w, c.sessionCookie())
 	st.become("", nil)
 	return nil
@@ -132,7 +134,7 @@ func (c *core) recognize(w http.ResponseWriter, r *http.Request) (*state, error)
 		return st, nil
 	}
 	if c.cfg.Stateless {
-		s, renew := c.unseal(cookies[0].Value)
+		s, renew := c.unseal(r, cookies[0].Value)
 		st.become("", s)
 		if renew {
 			if err := c.setSealed(w, st, s); err != nil {
@@ -156,14 +158,14 @@ func (c *core) recognize(w http.ResponseWriter, r *http.Request) (*state, error)
 }
 
 // unseal reads a session out of a cookie. renew: it is to be sealed again, with the current key or the current time.
-func (c *core) unseal(value string) (s *session, renew bool) {
+func (c *core) unseal(r *http.Request, value string) (s *session, renew bool) {
 	plain, stale, ok := c.sessionSeal.open(value, c.sessionCookie())
 	if !ok {
 		return nil, false
 	}
 	s, err := decodeSession(plain)
 	now := time.Now()
-	if err != nil || !c.alive(s, now) {
+	if err != nil || !c.alive(s, now) || slices.Contains(c.ended(r), s.name) {
 		return nil, false
 	}
 	renew = stale || c.due(s, now)
@@ -175,6 +177,9 @@ func (c *core) unseal(value string) (s *session, renew bool) {
 
 // setSealed puts the session into the cookie.
 func (c *core) setSealed(w http.ResponseWriter, st *state, s *session) error {
+	if s.name == "" {
+		s.name = random()[:endedLength]
+	}
 	name := c.sessionCookie()
 	value, err := c.sessionSeal.seal(s.encode(), name)
 	if err != nil {
