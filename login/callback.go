@@ -215,10 +215,11 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, st *state, p
 		}
 		return err
 	}
+	undo := context.WithoutCancel(ctx) // who has gone leaves nothing behind
 	if tokens != nil && !(tokens.AccessToken.IsEmpty() && tokens.RefreshToken.IsEmpty()) {
 		s.tokens = random()
 		if err := h.tokenSource(p, s).Save(ctx, tokens); err != nil {
-			_ = h.forgetTokens(ctx, s) // the store may go on trying
+			_ = h.forgetTokens(undo, s) // the store may go on trying
 			return err
 		}
 	}
@@ -230,17 +231,17 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, st *state, p
 			err = h.store.Delete(ctx, h.storeKey(st.id))
 		}
 		if err != nil {
-			_ = h.store.Delete(ctx, h.storeKey(id)) // nobody has been told of it
+			_ = h.store.Delete(undo, h.storeKey(id)) // nobody has been told of it
 		}
 	}
 	if err != nil {
 		if tokens != nil {
-			_ = h.forgetTokens(ctx, s)
+			_ = h.forgetTokens(undo, s)
 		}
 		return kept(err)
 	}
 	if before := st.session(); before != nil && before.tokens != s.tokens {
-		_ = h.forgetTokens(ctx, before) // they end with their session at the latest
+		_ = h.forgetTokens(undo, before) // they end with their session at the latest
 	}
 	http.SetCookie(w, h.cookie(h.sessionCookie(), id, 0))
 	st.become(id, s)

@@ -18,6 +18,9 @@ const (
 	sessionVersion = 1
 	maxValues      = 64
 	maxValueBytes  = 16 << 10 // of all values together
+
+	// touchPatience is how long a request waits for others of its session while the store does not save what they have noted.
+	touchPatience = time.Second
 )
 
 // A session is what is known of one browser. Without a subject nobody is signed in, and there are only the application's values. It is not
@@ -126,6 +129,8 @@ func (c *core) find(ctx context.Context, id string) (*session, error) {
 		return nil, nil
 	}
 	if c.due(s, now) {
+		ctx, cancel := context.WithTimeout(ctx, touchPatience)
+		defer cancel()
 		_ = c.touch(ctx, id) // it will be noted with a later request if it cannot be now
 	}
 	return s, nil
@@ -197,12 +202,12 @@ func (c *core) replace(ctx context.Context, id string) error {
 	return err
 }
 
-// end removes a session and its tokens. What cannot be removed is an error: it would go on.
+// end removes a session and its tokens. What cannot be removed is an error: it would go on. The session goes last, so that all of it can be repeated.
 func (c *core) end(ctx context.Context, id string, s *session) error {
-	if err := c.store.Delete(ctx, c.storeKey(id)); err != nil {
+	if err := c.forgetTokens(ctx, s); err != nil {
 		return err
 	}
-	return c.forgetTokens(ctx, s)
+	return c.store.Delete(ctx, c.storeKey(id))
 }
 
 // forgetTokens leaves them to the store, which forgets them at the session's own end, where there is no client any more to name them.

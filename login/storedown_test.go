@@ -64,6 +64,71 @@ func TestStoreDownAtLogin(t *testing.T) {
 	}
 }
 
+// TestLoginAbandoned: a browser that goes away in the middle of a login leaves neither tokens nor a second session.
+func TestLoginAbandoned(t *testing.T) {
+	for _, at := range []string{"Add session:", "Delete session:"} {
+		t.Run(at, func(t *testing.T) {
+			s := &impatient{countedStore: countedStore{Backend: newMemory()}}
+			play(t, func(t *testing.T, a *app, b *browser) {
+				b.get("/set?cart=apple")
+				r := b.answer(b.start("/x"))
+				ctx, cancel := context.WithCancel(r.Context())
+				defer cancel()
+				s.before = func(step, key string) {
+					if strings.HasPrefix(step+" "+key, at) {
+						cancel()
+					}
+				}
+				wants(t, b.do(r.WithContext(ctx)), 503)
+				if n, m := s.count("session:"), s.count("tokens:"); n != 1 || m != 0 {
+					t.Errorf("left: %d sessions, %d token records", n, m)
+				}
+			}, offline, func(c *Config) { c.Store = store.New(s, store.Options{}) })
+		})
+	}
+}
+
+// TestLogoutHalf: a logout that the store did not finish can be repeated, all of it.
+func TestLogoutHalf(t *testing.T) {
+	for _, step := range []string{"DeleteTokens", "DeleteSession"} {
+		t.Run(step, func(t *testing.T) {
+			counted := &countedStore{Backend: newMemory()}
+			down := &brokenStore{Backend: counted}
+			play(t, func(t *testing.T, a *app, b *browser) {
+				b.mustLogIn("/")
+				down.failAt(step, errAway)
+				wants(t, b.post("/auth/logout"), 503)
+				down.fail(nil)
+				if to := b.post("/auth/logout").Header.Get("Location"); !strings.HasPrefix(to, a.p.URL("end_session")) {
+					t.Errorf("to %q, and the provider has not heard of it", to)
+				}
+				if n, m := counted.count("session:"), counted.count("tokens:"); n != 0 || m != 0 {
+					t.Errorf("left: %d sessions, %d token records", n, m)
+				}
+			}, offline, func(c *Config) { c.Store = store.New(down, store.Options{}) })
+		})
+	}
+}
+
+// TestStoreSavesNothing: that nobody can note the use of a session delays its requests a little, and holds none of them up for the minute in which the
+// store goes on trying.
+func TestStoreSavesNothing(t *testing.T) {
+	down := &brokenStore{Backend: newMemory()}
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.mustLogIn("/")
+		time.Sleep(2 * time.Minute)
+		down.failAt("Save", errAway)
+		for range 5 {
+			began := time.Now()
+			wants(t, b.get("/"), 200, "alice-sub")
+			if d := time.Since(began); d > 4*time.Second {
+				t.Errorf("a page took %v", d)
+			}
+		}
+		down.fail(nil)
+	}, func(c *Config) { c.Store = store.New(down, store.Options{}) })
+}
+
 // TestStoreFull: a full store refuses logins, and serves who is signed in.
 func TestStoreFull(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
@@ -110,6 +175,33 @@ func TestStoreKeepsNoID(t *testing.T) {
 
 var errAway = errors.New("the store is away")
 
+// impatient does nothing for those who have gone.
+type impatient struct {
+	countedStore
+	before func(step, key string)
+}
+
+func (s *impatient) look(ctx context.Context, step, key string) error {
+	if s.before != nil {
+		s.before(step, key)
+	}
+	return ctx.Err()
+}
+
+func (s *impatient) Add(ctx context.Context, key string, v []byte, ttl time.Duration, tok store.Token) (bool, error) {
+	if err := s.look(ctx, "Add", key); err != nil {
+		return false, err
+	}
+	return s.countedStore.Add(ctx, key, v, ttl, tok)
+}
+
+func (s *impatient) Delete(ctx context.Context, key string) error {
+	if err := s.look(ctx, "Delete", key); err != nil {
+		return err
+	}
+	return s.countedStore.Delete(ctx, key)
+}
+
 // brokenStore fails where a test says so.
 type brokenStore struct {
 	store.Backend
@@ -131,7 +223,7 @@ func (b *brokenStore) at(step, key string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.keys = append(b.keys, key)
-	if b.step == "" || b.step == step || b.step == step+"Session" && strings.HasPrefix(key, "session:") {
+	if b.step == "" || b.step == step || b.step == step+"Session" && strings.HasPrefix(key, "session:") || b.step == step+"Tokens" && strings.HasPrefix(key, "tokens:") {
 		return b.err
 	}
 	return nil
