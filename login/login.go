@@ -196,7 +196,13 @@ func (c *core) initiation(r *http.Request, name string) (*openid.LoginInitiation
 	for i, p := range among {
 		clients[i] = p.client
 	}
-	i, err := openid.VerifyLoginInitiation(r.Context(), r, append([]string{c.origin + "/"}, c.cfg.ReturnTo...), clients...)
+	targets := []string{c.origin + "/"}
+	for _, to := range c.cfg.ReturnTo {
+		if u, err := url.Parse(to); err == nil && u.Path != "" && u.Fragment == "" { // others are no target_link_uri
+			targets = append(targets, to)
+		}
+	}
+	i, err := openid.VerifyLoginInitiation(r.Context(), r, targets, clients...)
 	if err != nil {
 		return nil, nil, &Failure{Kind: FailureRequest, Err: err}
 	}

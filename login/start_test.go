@@ -160,6 +160,19 @@ func TestHostileLoads(t *testing.T) {
 	}, func(c *Config) { c.Ask = formPostResponse })
 }
 
+// TestInitiatedBesideFragments: addresses that no third party may name hinder none.
+func TestInitiatedBesideFragments(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.start("/auth/login?iss=" + url.QueryEscape(a.p.Issuer))
+		location := b.start("/auth/login?iss=" + url.QueryEscape(a.p.Issuer) + "&target_link_uri=" + url.QueryEscape("https://spa.example/done"))
+		if res := b.do(b.answer(location)); res.Header.Get("Location") != "https://spa.example/done" {
+			t.Errorf("back to %q", res.Header.Get("Location"))
+		}
+	}, func(c *Config) {
+		c.ReturnTo = []string{"https://spa.example", "https://spa.example/#/done", "https://spa.example/done"}
+	})
+}
+
 // TestSeveralProviders: each has a callback of its own, and the browser chooses.
 func TestSeveralProviders(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
