@@ -15,7 +15,9 @@ type Need struct {
 	MaxAge time.Duration
 	// ACR are classes of authentication, the best first; one of them is needed.
 	ACR []string
-	// Scope has to be granted, all of it, in addition to what was before.
+	// Scope has to be granted, all of it, in addition to what was before. It opens APIs and is no permission of the application's own: what was
+	// granted may go unsaid if it is what was asked (RFC 6749 section 5.1), and a user can change in the browser what is asked, unless it is pushed or
+	// signed.
 	Scope []string
 }
 
