@@ -162,7 +162,9 @@ func (l accessTokenLie) tell(t *testing.T, drop string) error {
 func TestHostileAccessToken(t *testing.T) {
 	for _, l := range accessTokenLies {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery jwks?")
 			err := l.tell(t, "")
+			hostile.Hear(err)
 			var v *VerificationError
 			if !errors.As(err, &v) || v.Check != l.check || v.Document != "access token" {
 				t.Errorf("refused by %v, want %s", err, l.check)
@@ -179,7 +181,9 @@ func TestHostileAccessTokenAudience(t *testing.T) {
 		how      Confirmation
 	}{"A03 no audience": {"", Bearer()}, "A03 no confirmation": {api, Confirmation{}}} {
 		t.Run(name, func(t *testing.T) {
+			hostile.Watch(t, "")
 			token, err := newTestClient(t, p).VerifyAccessToken(t.Context(), rawAccessToken(p), l.audience, l.how)
+			hostile.Hear(err)
 			if token != nil || err == nil || refusedBy(err) != "" || p.Count("") != 0 {
 				t.Errorf("%v, %v after %d requests", token, err, p.Count(""))
 			}

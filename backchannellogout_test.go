@@ -169,7 +169,10 @@ func postedForm(r *http.Request) url.Values {
 func TestHostileLogoutToken(t *testing.T) {
 	for _, l := range logoutLies {
 		t.Run(l.name, func(t *testing.T) {
-			if err := l.tell(t, ""); refusedBy(err) != l.check {
+			hostile.Watch(t, "discovery? jwks?")
+			err := l.tell(t, "")
+			hostile.Hear(err)
+			if refusedBy(err) != l.check {
 				t.Errorf("refused by %v, want %s", err, l.check)
 			}
 		})
@@ -178,7 +181,10 @@ func TestHostileLogoutToken(t *testing.T) {
 	c := newTestClient(t, p)
 	for _, l := range logoutRequestLies {
 		t.Run(l.name, func(t *testing.T) {
-			if _, err := c.VerifyLogoutToken(t.Context(), l.twist(p.BackchannelLogout(backchannelURI))); refusedBy(err) != l.check {
+			hostile.Watch(t, "discovery? jwks?")
+			_, err := c.VerifyLogoutToken(t.Context(), l.twist(p.BackchannelLogout(backchannelURI)))
+			hostile.Hear(err)
+			if refusedBy(err) != l.check {
 				t.Errorf("refused by %v, want %s", err, l.check)
 			}
 		})
@@ -285,6 +291,7 @@ func TestLogoutTokenOnce(t *testing.T) {
 // TestHostileLogoutTokenFailsClosed: when nobody can say whether a token came before, it does not count.
 func TestHostileLogoutTokenFailsClosed(t *testing.T) {
 	t.Run("L09 a store that is full", func(t *testing.T) {
+		hostile.Watch(t, "discovery jwks")
 		p := hostile.New(t)
 		full := store.Memory(1)
 		defer full.Close(t.Context())
@@ -293,6 +300,7 @@ func TestHostileLogoutTokenFailsClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := c.VerifyLogoutToken(t.Context(), p.BackchannelLogout(backchannelURI))
+		hostile.Hear(err)
 		if refusedBy(err) != "replay" || !errors.Is(err, store.ErrFull) {
 			t.Errorf("got %v", err)
 		}

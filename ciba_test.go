@@ -215,12 +215,14 @@ func notify(e *PingEndpoint, authorization, body string) int {
 // TestHostilePing: who may end the wait.
 func TestHostilePing(t *testing.T) {
 	t.Run("N09 strangers and unknown requests", func(t *testing.T) {
+		hostile.Watch(t, "discovery backchannel_authentication token jwks")
 		inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			endpoint := new(PingEndpoint)
 			began := time.Now()
 			done := make(chan error)
 			go func() {
 				_, err := c.Tokens(t.Context(), CIBA{LoginHint: "alice", Ping: endpoint})
+				hostile.Hear(err)
 				done <- err
 			}()
 			synctest.Wait()

@@ -423,7 +423,9 @@ func TestHostileClaimSource(t *testing.T) {
 	for document, lies := range claimLies {
 		for _, l := range lies {
 			t.Run(l.name+"/"+document, func(t *testing.T) {
+				hostile.Watch(t, "discovery token jwks userinfo claims? discovery? jwks?")
 				err := l.tell(t, "")
+				hostile.Hear(err)
 				var v *VerificationError
 				if !errors.As(err, &v) || v.Document != document || v.Check != l.check {
 					t.Errorf("refused by %v, want %s: %s", err, document, l.check)
@@ -463,6 +465,7 @@ func TestClaimTruths(t *testing.T) {
 // TestHostileClaimSourcesAreNotFetched: No login and no UserInfo asks an address that a document names.
 func TestHostileClaimSourcesAreNotFetched(t *testing.T) {
 	t.Run("U07 sources of claims", func(t *testing.T) {
+		hostile.Watch(t, "discovery token jwks userinfo")
 		op, bank := hostile.New(t), newBank(t)
 		sources := map[string]any{"b": hostile.Distributed(bank.URL("claims"), hostile.ClaimsToken), "c": hostile.Aggregated("e30.e30.")}
 		has := map[string][]string{"b": score, "c": {"none"}}

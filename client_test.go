@@ -39,9 +39,11 @@ func TestHostileConfiguration(t *testing.T) {
 		{"I19 a tolerance of a day", func(c *Config) { c.ClockTolerance = 24 * time.Hour }, "ClockTolerance"},
 	} {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "")
 			cfg := Config{Issuer: "https://op.example", ClientID: "c", Auth: None(), RedirectURI: "https://app.example/cb"}
 			l.lie(&cfg)
 			_, err := New(cfg)
+			hostile.Hear(err)
 			var mistake *ConfigError
 			if !errors.As(err, &mistake) || mistake.Field != l.field {
 				t.Errorf("got %v, want a mistake of %s", err, l.field)

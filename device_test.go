@@ -104,10 +104,12 @@ func TestHostilePolling(t *testing.T) {
 	} {
 		for name, grant := range map[string]Grant{"device": Device{Scope: []string{"openid"}, Show: quietly}, "CIBA": CIBA{LoginHint: "alice"}} {
 			t.Run(l.name+"/"+name, func(t *testing.T) {
+				hostile.Watch(t, "discovery (device_authorization|backchannel_authentication) token+ jwks")
 				inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 					p.Serve("token", hostile.InTurn(append(slices.Clone(l.first), p.Honest("token"))...))
 					began := time.Now()
 					tokens, err := c.Tokens(t.Context(), grant)
+					hostile.Hear(tokens, err)
 					if err != nil || tokens.IDToken.Subject() != p.Subject {
 						t.Fatalf("got %v, %v", tokens, err)
 					}
@@ -141,9 +143,11 @@ func TestHostilePollingEnds(t *testing.T) {
 	} {
 		for name, grant := range grants {
 			t.Run(l.name+"/"+name, func(t *testing.T) {
+				hostile.Watch(t, "discovery (device_authorization|backchannel_authentication) token")
 				inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 					p.Serve("token", l.serve)
 					tokens, err := c.Tokens(t.Context(), grant)
+					hostile.Hear(err)
 					if tokens != nil || !l.want(err) {
 						t.Errorf("got %v, %v", tokens, err)
 					}
@@ -156,21 +160,25 @@ func TestHostilePollingEnds(t *testing.T) {
 	}
 	for name, grant := range grants {
 		t.Run("our time is over/"+name, func(t *testing.T) {
+			hostile.Watch(t, "discovery (device_authorization|backchannel_authentication) token+")
 			inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 				p.Decision = hostile.Decision{Lifetime: time.Minute}
 				p.Serve("token", hostile.Error(400, "authorization_pending", ""))
 				began := time.Now()
 				_, err := c.Tokens(t.Context(), grant)
+				hostile.Hear(err)
 				if refusedBy(err) != "expires_in" || !errors.Is(err, ErrExpiredToken) || time.Since(began) != time.Minute {
 					t.Errorf("after %s: %v", time.Since(began), err)
 				}
 			})
 		})
 		t.Run("the server went away for good/"+name, func(t *testing.T) {
+			hostile.Watch(t, "discovery (device_authorization|backchannel_authentication) token+")
 			inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 				p.Decision = hostile.Decision{Lifetime: time.Minute}
 				p.Serve("token", hostile.Reset())
 				_, err := c.Tokens(t.Context(), grant)
+				hostile.Hear(err)
 				var failed *ExchangeError
 				if !errors.Is(err, ErrExpiredToken) || !errors.As(err, &failed) {
 					t.Errorf("the error does not say why nobody was heard: %v", err)
@@ -178,6 +186,7 @@ func TestHostilePollingEnds(t *testing.T) {
 			})
 		})
 		t.Run("the laptop slept/"+name, func(t *testing.T) {
+			hostile.Watch(t, "discovery (device_authorization|backchannel_authentication) token+")
 			inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 				p.Serve("token", hostile.Error(400, "authorization_pending", ""))
 				p.Serve("token", func(w http.ResponseWriter, r *http.Request) {
@@ -185,30 +194,35 @@ func TestHostilePollingEnds(t *testing.T) {
 					hostile.Error(400, "authorization_pending", "")(w, r)
 				})
 				_, err := c.Tokens(t.Context(), grant)
+				hostile.Hear(err)
 				if refusedBy(err) != "expires_in" || p.Count("token") != 1 {
 					t.Errorf("asked %d times, then: %v", p.Count("token"), err)
 				}
 			})
 		})
 		t.Run("the caller goes/"+name, func(t *testing.T) {
+			hostile.Watch(t, "discovery (device_authorization|backchannel_authentication) token+")
 			inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 				p.Serve("token", hostile.Error(400, "authorization_pending", ""))
 				ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
 				defer cancel()
 				began := time.Now()
 				_, err := c.Tokens(ctx, grant)
+				hostile.Hear(err)
 				if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 12*time.Second || p.Count("token") != 2 {
 					t.Errorf("after %s and %d questions: %v", time.Since(began), p.Count("token"), err)
 				}
 			})
 		})
 		t.Run("the caller goes while a question is asked/"+name, func(t *testing.T) {
+			hostile.Watch(t, "discovery (device_authorization|backchannel_authentication) token+")
 			inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 				p.Serve("token", hostile.InTurn(hostile.Error(400, "authorization_pending", ""), hostile.Hang()))
 				ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
 				defer cancel()
 				began := time.Now()
 				_, err := c.Tokens(ctx, grant)
+				hostile.Hear(err)
 				if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 12*time.Second {
 					t.Errorf("after %s: %v", time.Since(began), err)
 				}

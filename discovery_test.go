@@ -52,10 +52,12 @@ func (l metadataLie) tell(t *testing.T, drop string) error {
 func TestHostileMetadata(t *testing.T) {
 	for _, l := range metadataLies {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery discovery? token? jwks?")
 			p := hostile.New(t)
 			p.Metadata = l.lie
 			c := newTestClient(t, p)
 			_, _, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+			hostile.Hear(err)
 			var v *VerificationError
 			if !errors.As(err, &v) || v.Check != l.check || v.Document != "server metadata" {
 				t.Fatalf("refused by %v, want %s", err, l.check)
@@ -94,9 +96,11 @@ func TestHostileMetadataDocument(t *testing.T) {
 		{"a number where a list belongs", hostile.JSON(`{"scopes_supported":1}`), "scopes_supported"},
 	} {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery")
 			p := hostile.New(t)
 			p.Serve("discovery", l.serve)
 			_, err := newTestClient(t, p).Metadata(t.Context())
+			hostile.Hear(err)
 			var e *ExchangeError
 			if !errors.As(err, &e) || e.Endpoint != "discovery" {
 				t.Fatalf("got %v, want an *ExchangeError of discovery", err)
@@ -229,12 +233,14 @@ func TestDiscoveryOnce(t *testing.T) {
 
 // TestHostileMetadataRenewal: D24. Whoever listens hears of each renewal, also of one that brought nothing.
 func TestHostileMetadataRenewal(t *testing.T) {
+	hostile.Watch(t, "discovery+")
 	synctest.Test(t, func(t *testing.T) {
 		p := hostile.Pipe(t)
 		var renewals []Event
 		c := newTestClient(t, p, func(cfg *Config) {
 			cfg.Trace = func(_ context.Context, e Event) {
 				if e.Kind == EventCheck && e.Document == "server metadata" && e.Name == "renewal" {
+					hostile.Hear(e)
 					renewals = append(renewals, e)
 				}
 			}

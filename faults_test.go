@@ -20,65 +20,66 @@ import (
 type faultyCall struct {
 	name     string
 	endpoint string
-	post     bool // what is asked changes something: it must arrive once
-	loggedIn bool // the endpoint is asked after a login
-	status   bool // the answer's status says it all
+	post     bool   // what is asked changes something: it must arrive once
+	loggedIn bool   // the endpoint is asked after a login
+	status   bool   // the answer's status says it all
+	requests string // up to the end of a login after it
 	// moved, where no metadata names the endpoint, has it lie elsewhere.
 	moved func(p *hostile.Provider, url string)
 	call  func(context.Context, *hostile.Provider, *Client, *Tokens) error
 }
 
 var faultyCalls = []faultyCall{
-	{name: "discovery", endpoint: "discovery", call: newLogin},
-	{name: "jwks", endpoint: "jwks", call: newLogin},
-	{name: "token at a code", endpoint: "token", post: true, call: newLogin},
-	{name: "token at a refresh", endpoint: "token", post: true, loggedIn: true,
+	{name: "discovery", endpoint: "discovery", requests: "discovery discovery discovery? token jwks", call: newLogin},
+	{name: "jwks", endpoint: "jwks", requests: "discovery token jwks jwks? token jwks", call: newLogin},
+	{name: "token at a code", endpoint: "token", post: true, requests: "discovery token token jwks", call: newLogin},
+	{name: "token at a refresh", endpoint: "token", post: true, loggedIn: true, requests: "discovery token jwks token token",
 		call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 			_, err := c.Refresh(ctx, t)
 			return err
 		}},
-	{name: "pushed request", endpoint: "pushed_authorization_request", post: true,
+	{name: "pushed request", endpoint: "pushed_authorization_request", post: true, requests: "discovery pushed_authorization_request pushed_authorization_request token jwks",
 		call: func(ctx context.Context, _ *hostile.Provider, c *Client, _ *Tokens) error {
 			c.cfg.PushAuthorizationRequests = true
 			_, _, err := c.Authorize(ctx, AuthorizationRequest{Scope: []string{"openid"}})
 			return err
 		}},
-	{name: "device authorization", endpoint: "device_authorization", post: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, _ *Tokens) error {
+	{name: "device authorization", endpoint: "device_authorization", post: true, requests: "discovery device_authorization token jwks", call: func(ctx context.Context, _ *hostile.Provider, c *Client, _ *Tokens) error {
 		_, err := c.Tokens(ctx, Device{Show: quietly})
 		return err
 	}},
-	{name: "backchannel authentication", endpoint: "backchannel_authentication", post: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, _ *Tokens) error {
+	{name: "backchannel authentication", endpoint: "backchannel_authentication", post: true, requests: "discovery backchannel_authentication token jwks", call: func(ctx context.Context, _ *hostile.Provider, c *Client, _ *Tokens) error {
 		_, err := c.Tokens(ctx, CIBA{LoginHint: "alice"})
 		return err
 	}},
-	{name: "introspection", endpoint: "introspection", post: true, loggedIn: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
+	{name: "introspection", endpoint: "introspection", post: true, loggedIn: true, requests: "discovery token jwks introspection token", call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 		_, err := c.Introspect(ctx, t.AccessToken)
 		return err
 	}},
-	{name: "revocation", endpoint: "revocation", post: true, loggedIn: true, status: true, call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
+	{name: "revocation", endpoint: "revocation", post: true, loggedIn: true, status: true, requests: "discovery token jwks revocation token?", call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 		return c.Revoke(ctx, NewSecret(hostile.Canary+"-of nobody"))
 	}},
-	{name: "registration", endpoint: "registration", post: true, call: func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
+	{name: "registration", endpoint: "registration", post: true, requests: "discovery registration discovery token jwks", call: func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
 		_, err := Register(ctx, registrarConfig(p, c), web(p))
 		return err
 	}},
-	{name: "registration read", endpoint: "client_configuration", moved: registeredAt, call: managed(func(ctx context.Context, cfg Config, r *Registration) error {
+	{name: "registration read", endpoint: "client_configuration", moved: registeredAt, requests: "discovery registration client_configuration client_configuration? discovery token jwks", call: managed(func(ctx context.Context, cfg Config, r *Registration) error {
 		_, err := r.Read(ctx, cfg)
 		return err
 	})},
-	{name: "registration changed", endpoint: "client_configuration", post: true, moved: registeredAt, call: managed(func(ctx context.Context, cfg Config, r *Registration) error {
+	{name: "registration changed", endpoint: "client_configuration", post: true, moved: registeredAt, requests: "discovery registration client_configuration discovery token jwks", call: managed(func(ctx context.Context, cfg Config, r *Registration) error {
 		_, err := r.Update(ctx, cfg, r.Metadata)
 		return err
 	})},
-	{name: "webfinger", endpoint: "webfinger", moved: lodgedAt, call: func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
+	{name: "webfinger", endpoint: "webfinger", moved: lodgedAt, requests: "webfinger discovery token jwks", call: func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
 		_, err := FindIssuer(ctx, Config{HTTPClient: c.cfg.HTTPClient, Trace: c.cfg.Trace}, "https://"+lodging(p)+"/alice", anybody)
 		return err
 	}},
-	{name: "resource metadata", endpoint: "resource_metadata", moved: lodgedAt, call: func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
+	{name: "resource metadata", endpoint: "resource_metadata", moved: lodgedAt, requests: "resource_metadata discovery token jwks", call: func(ctx context.Context, p *hostile.Provider, c *Client, _ *Tokens) error {
 		_, err := FindResource(ctx, Config{HTTPClient: c.cfg.HTTPClient, Trace: c.cfg.Trace}, "https://"+lodging(p)+"/t/resource")
 		return err
 	}},
-	{name: "userinfo", endpoint: "userinfo", loggedIn: true,
+	{name: "userinfo", endpoint: "userinfo", loggedIn: true, requests: "discovery token jwks userinfo token",
 		call: func(ctx context.Context, _ *hostile.Provider, c *Client, t *Tokens) error {
 			_, err := c.UserInfo(ctx, t)
 			return err
@@ -197,6 +198,7 @@ func TestHostileFaults(t *testing.T) {
 	for _, f := range faultyCalls {
 		for _, fault := range hostile.Faults() {
 			t.Run(f.name+"/"+fault.Name, func(t *testing.T) {
+				hostile.Watch(t, f.requests)
 				synctest.Test(t, func(t *testing.T) { f.suffer(t, fault) })
 			})
 		}
@@ -217,6 +219,7 @@ func (f faultyCall) suffer(t *testing.T, fault hostile.Fault) {
 
 	began := time.Now()
 	err := f.call(t.Context(), p, c, tokens)
+	hostile.Hear(err)
 	if !f.minds(fault) {
 		if waited := time.Since(began); err != nil || p.Count(f.endpoint)-before != 1 || waited > 30*time.Second {
 			t.Errorf("after %v and %d requests: %v", waited, p.Count(f.endpoint)-before, err)

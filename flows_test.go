@@ -24,9 +24,10 @@ import (
 )
 
 // play is a login whatever its response mode.
-func play(t *testing.T, c *Client, p *hostile.Provider, ask AuthorizationRequest) (*Tokens, error) {
+func play(t *testing.T, c *Client, p *hostile.Provider, ask AuthorizationRequest) (tokens *Tokens, err error) {
 	t.Helper()
 	rawURL, tx, err := c.Authorize(t.Context(), ask)
+	defer func() { hostile.Hear(tokens, err) }()
 	if err != nil {
 		return nil, err
 	}
@@ -148,15 +149,18 @@ func TestEncryptedDocuments(t *testing.T) {
 // TestHostileEncryptedNothingSigned: who knows the public key can encrypt; only a signature says who did. Whatever lies inside, in each document.
 func TestHostileEncryptedNothingSigned(t *testing.T) {
 	for document, script := range map[string]struct {
-		tune  func(*hostile.Provider)
-		ask   AuthorizationRequest
-		check string // where a callback cannot even find its login
+		tune     func(*hostile.Provider)
+		ask      AuthorizationRequest
+		check    string // where a callback cannot even find its login
+		requests string
 	}{
-		"ID Token":               {func(*hostile.Provider) {}, AuthorizationRequest{}, "compact"},
-		"front-channel ID Token": {func(*hostile.Provider) {}, AuthorizationRequest{ResponseType: "code id_token"}, "compact"},
-		"authorization response": {func(*hostile.Provider) {}, AuthorizationRequest{ResponseMode: "jwt"}, "response"},
-		"UserInfo":               {func(p *hostile.Provider) { p.UserInfoJWT = func(*hostile.Token) {} }, AuthorizationRequest{}, "compact"},
-		"introspection response": {func(p *hostile.Provider) { p.IntrospectionJWT = func(*hostile.Token) {} }, AuthorizationRequest{}, "compact"},
+		"ID Token":               {func(*hostile.Provider) {}, AuthorizationRequest{}, "compact", "discovery token jwks?"},
+		"front-channel ID Token": {func(*hostile.Provider) {}, AuthorizationRequest{ResponseType: "code id_token"}, "compact", "discovery jwks?"},
+		"authorization response": {func(*hostile.Provider) {}, AuthorizationRequest{ResponseMode: "jwt"}, "response", "discovery jwks?"},
+		"UserInfo": {func(p *hostile.Provider) { p.UserInfoJWT = func(*hostile.Token) {} }, AuthorizationRequest{}, "compact",
+			"discovery token jwks userinfo"},
+		"introspection response": {func(p *hostile.Provider) { p.IntrospectionJWT = func(*hostile.Token) {} }, AuthorizationRequest{}, "compact",
+			"discovery token jwks introspection"},
 	} {
 		for name, row := range map[string]struct {
 			inside func(jws string) string
@@ -173,6 +177,7 @@ func TestHostileEncryptedNothingSigned(t *testing.T) {
 			"I51 a signature that was cut off": {hostile.DropSignature, "signature"},
 		} {
 			t.Run(name+"/"+document, func(t *testing.T) {
+				hostile.Watch(t, script.requests)
 				p := hostile.New(t)
 				script.tune(p)
 				inside := row.inside
@@ -192,6 +197,7 @@ func TestHostileEncryptedNothingSigned(t *testing.T) {
 				case document == "introspection response" && err == nil:
 					_, err = c.Introspect(t.Context(), tokens.AccessToken)
 				}
+				hostile.Hear(err)
 				check := row.check
 				if check == "" {
 					check = script.check
@@ -340,6 +346,7 @@ func TestKeptKey(t *testing.T) {
 // TestHostileDPoPDowngrade: RFC 9449 §5.
 func TestHostileDPoPDowngrade(t *testing.T) {
 	t.Run("P12 a bearer token where a bound one was asked for", func(t *testing.T) {
+		hostile.Watch(t, "discovery token token jwks")
 		p := hostile.New(t)
 		p.TokenResponse = func(m map[string]any) { m["token_type"] = "Bearer" }
 		c := newTestClient(t, p, func(cfg *Config) { cfg.DPoP = DPoPPerGrant() })
@@ -368,6 +375,7 @@ func TestHostileNonceRetries(t *testing.T) {
 		"a server that wants nothing":   {hostile.DPoP{}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			hostile.Watch(t, "discovery token token?")
 			p := hostile.New(t)
 			p.DPoP = row.dpop
 			c := newTestClient(t, p, func(cfg *Config) {
@@ -375,6 +383,7 @@ func TestHostileNonceRetries(t *testing.T) {
 				cfg.Auth = PrivateKeyJWT(newKey(t), "k")
 			})
 			_, err := c.Tokens(t.Context(), ClientCredentials{})
+			hostile.Hear(err)
 			if row.code == "" && err != nil || row.code != "" && !errors.Is(err, row.code) {
 				t.Fatalf("got %v, want %q", err, row.code)
 			}
@@ -599,11 +608,13 @@ func base64Text(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeS
 // TestHostileNothingRandomIsUsedTwice: two requests share no state, nonce, challenge, and no transaction; what they ask is otherwise the same.
 func TestHostileNothingRandomIsUsedTwice(t *testing.T) {
 	t.Run("C18 two requests", func(t *testing.T) {
+		hostile.Watch(t, "discovery")
 		p := hostile.New(t)
 		c := newTestClient(t, p)
 		seen := map[string]bool{}
 		for range 2 {
 			rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+			hostile.Hear(rawURL, err)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -192,6 +192,7 @@ func sameDetails(t *testing.T, details []AuthorizationDetail, want any) bool {
 // TestHostileProofBytes: a proof at the token endpoint says nothing but RFC 9449 §4.2; one at a resource says ath, and the nonce that was asked for.
 func TestHostileProofBytes(t *testing.T) {
 	t.Run("P01 an honest proof", func(t *testing.T) {
+		hostile.Watch(t, "discovery token jwks resource resource")
 		p := hostile.New(t)
 		key := newKey(t)
 		c := newTestClient(t, p, func(cfg *Config) { cfg.DPoP = DPoPKey(key) })

@@ -37,8 +37,8 @@ func (all told) add(number, test string) {
 	all[number][test] = true
 }
 
-// toldLies looks through the tests of all packages.
-func toldLies(t *testing.T) told {
+// testFiles are the files with the tests of all packages, by directory.
+func testFiles(t *testing.T) map[string][]*ast.File {
 	t.Helper()
 	packages := map[string][]*ast.File{}
 	fset := token.NewFileSet()
@@ -62,6 +62,12 @@ func toldLies(t *testing.T) told {
 		t.Fatal(err)
 	}
 	parse(".", "internal/hostile/jwk.go") // its entries of key sets are cases of TestHostileKeySet
+	return packages
+}
+
+// toldLies looks through the tests of all packages.
+func toldLies(t *testing.T, packages map[string][]*ast.File) told {
+	t.Helper()
 	all := told{}
 	for dir, files := range packages {
 		readLies(t, all, dir, files)
@@ -234,19 +240,86 @@ func threatFaults(page, list string) (faults []string) {
 	return faults
 }
 
+// watchFaults says which tests of the corpus are not under hostile.Watch: each case has a watch of its own, and what Watch has not seen TestMain
+// takes for not run.
+func watchFaults(dir string, files []*ast.File) (faults []string) {
+	hostile, main := false, false
+	for _, f := range files {
+		for _, d := range f.Decls {
+			test, ok := d.(*ast.FuncDecl)
+			if !ok || test.Recv != nil {
+				continue
+			}
+			name := test.Name.Name
+			main = main || name == "TestMain" && calls(test.Body, "hostile", "Main")
+			if dir == "internal/hostile" || !strings.HasPrefix(name, "Test") || !strings.Contains(name, "Hostile") || strings.HasPrefix(name, "TestHostileCorpus") {
+				continue
+			}
+			hostile = true
+			if !watched(test.Body) {
+				faults = append(faults, fmt.Sprintf("%s: %s, or a subtest of it, does not call hostile.Watch", dir, name))
+			}
+			if calls(test.Body, "t", "Parallel") {
+				faults = append(faults, fmt.Sprintf("%s: %s is parallel, and cases are watched one at a time", dir, name))
+			}
+		}
+	}
+	if hostile && !main {
+		faults = append(faults, dir+": no TestMain calls hostile.Main")
+	}
+	return faults
+}
+
+// watched reports whether a test calls hostile.Watch, or each of its subtests does.
+func watched(body ast.Node) bool {
+	var runs []*ast.CallExpr
+	own := false
+	ast.Inspect(body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		switch {
+		case ok && calling(call, "t", "Run"):
+			runs = append(runs, call)
+			return false
+		case ok && calling(call, "hostile", "Watch"):
+			own = true
+		}
+		return true
+	})
+	return own || len(runs) > 0 && !slices.ContainsFunc(runs, func(run *ast.CallExpr) bool { return !watched(run.Args[1]) })
+}
+
+func calls(body ast.Node, receiver, method string) (found bool) {
+	ast.Inspect(body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		found = found || ok && calling(call, receiver, method)
+		return !found
+	})
+	return found
+}
+
+func calling(call *ast.CallExpr, receiver, method string) bool {
+	selector, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || selector.Sel.Name != method {
+		return false
+	}
+	of, ok := selector.X.(*ast.Ident)
+	return ok && of.Name == receiver
+}
+
 func isDirectory(dir string) bool {
 	info, err := os.Stat(dir)
 	return err == nil && info.IsDir()
 }
 
 // TestHostileCorpus: every lie of the list is told by the tests that it names, by these alone, and no test has a number that the list does not
-// know. A case of a package to come is open until the package is there. Each lie belongs to a threat of docs/threats.md.
+// know. A case of a package to come is open until the package is there. Each lie belongs to a threat of docs/threats.md, and each test is watched.
 func TestHostileCorpus(t *testing.T) {
 	list, err := os.ReadFile(hostileCases)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := toldLies(t)
+	packages := testFiles(t)
+	all := toldLies(t, packages)
 	if *update {
 		list = []byte(rewritten(string(list), all))
 		if err := os.WriteFile(hostileCases, list, 0o644); err != nil {
@@ -259,6 +332,9 @@ func TestHostileCorpus(t *testing.T) {
 		t.Fatal(err)
 	}
 	faults = append(faults, threatFaults(string(threats), string(list))...)
+	for dir, files := range packages {
+		faults = append(faults, watchFaults(dir, files)...)
+	}
 	if len(faults) > 0 {
 		t.Errorf("%s\nWhat tests there are is written with: go test -run TestHostileCorpus -update .", strings.Join(faults, "\n"))
 	}
@@ -292,6 +368,21 @@ func TestHostileCorpusBites(t *testing.T) {
 				t.Errorf("got %q", faults)
 			}
 		})
+	}
+	for source, says := range map[string]string{
+		"func TestHostileA(t *testing.T) {}": "TestHostileA, or a subtest of it, does not call",
+		"func TestHostileA(t *testing.T) { t.Run(`x`, func(t *testing.T) { hostile.Watch(t, ``) }); t.Run(`y`, tell) }":      "TestHostileA, or a subtest of it, does not call",
+		"func TestHostileA(t *testing.T) { hostile.Watch(t, ``); t.Parallel() }":                                             "is parallel",
+		"func TestHostileA(t *testing.T) { t.Run(`x`, func(t *testing.T) { hostile.Watch(t, ``) }) }":                        "no TestMain",
+		"func TestHostileA(t *testing.T) { hostile.Watch(t, ``) }; func TestMain(m *testing.M) { os.Exit(hostile.Main(m)) }": "",
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), "a_test.go", "package a; "+source, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if faults := strings.Join(watchFaults("a", []*ast.File{f}), "; "); !strings.Contains(faults, says) || says == "" && faults != "" {
+			t.Errorf("%s: got %q", source, faults)
+		}
 	}
 	for page, says := range map[string]string{"# Threats\n\n## One\nC01 C03": "which is not in the list", "# Threats C02\n\n## One\nC01": "is of no threat"} {
 		if faults := threatFaults(page, "# words\n\nC01 callback: one\nC02 callback: two\n"); !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, says) }) {

@@ -28,6 +28,7 @@ func TestHostileSizes(t *testing.T) {
 		{"I32 depth that nobody signed", hostile.Compact([]byte(`{"alg":"ES256","x":`+strings.Repeat("[", 10_000)), []byte("{}"), make([]byte, 64)), "header"},
 	} {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "")
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			refuse(t, c, l.raw, l.check)

@@ -90,7 +90,10 @@ func tellInitiationRequest(t *testing.T, drop string) error {
 func TestHostileLoginInitiation(t *testing.T) {
 	for i, l := range initiationLies {
 		t.Run(l.name, func(t *testing.T) {
-			if err := tellInitiation(t, i, ""); refusedBy(err) != l.check {
+			hostile.Watch(t, "")
+			err := tellInitiation(t, i, "")
+			hostile.Hear(err)
+			if refusedBy(err) != l.check {
 				t.Errorf("refused by %v, want %s", err, l.check)
 			}
 		})

@@ -131,17 +131,21 @@ func TestHostileIntrospection(t *testing.T) {
 			t.Fatal(err)
 		}
 		lie(p)
-		if _, err := c.Introspect(t.Context(), tokens.AccessToken); refusedBy(err) != check || strings.Contains(err.Error(), hostile.Canary) {
+		_, err = c.Introspect(t.Context(), tokens.AccessToken)
+		hostile.Hear(err)
+		if refusedBy(err) != check {
 			t.Errorf("refused by %v, want %s", err, check)
 		}
 	}
 	for _, l := range introspectionLies {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery token jwks introspection jwks?")
 			ask(t, l.check, func(p *hostile.Provider) { p.Introspection = l.lie })
 		})
 	}
 	for _, l := range introspectionJWTLies {
 		t.Run(l.name+"/JWT", func(t *testing.T) {
+			hostile.Watch(t, "discovery token jwks introspection jwks?")
 			ask(t, l.check, func(p *hostile.Provider) { p.IntrospectionJWT = l.lie })
 		})
 	}
@@ -154,7 +158,9 @@ func TestHostileIntrospectionEndpoint(t *testing.T) {
 	token := NewSecret(hostile.Canary + "-token")
 	var failed *ExchangeError
 	t.Run("N06 an unsigned answer where a signed one is required", func(t *testing.T) {
+		hostile.Watch(t, "discovery introspection")
 		_, err := c.Introspect(t.Context(), token)
+		hostile.Hear(err)
 		if !errors.As(err, &failed) || failed.Got != "application/json" {
 			t.Errorf("got %v", err)
 		}
@@ -189,6 +195,7 @@ func TestHostileIntrospectionEndpoint(t *testing.T) {
 // TestHostileInactiveSaysNothing: what stands beside "active": false is nobody's business.
 func TestHostileInactiveSaysNothing(t *testing.T) {
 	t.Run("N08 inactive, with claims", func(t *testing.T) {
+		hostile.Watch(t, "discovery token jwks introspection introspection")
 		p := hostile.New(t)
 		c := newTestClient(t, p)
 		tokens, err := logIn(t, c, p)
@@ -199,6 +206,7 @@ func TestHostileInactiveSaysNothing(t *testing.T) {
 		for name, sign := range map[string]func(*hostile.Token){"JSON": nil, "JWT": func(*hostile.Token) {}} {
 			p.IntrospectionJWT = sign
 			got, err := c.Introspect(t.Context(), tokens.AccessToken)
+			hostile.Hear(err)
 			if got != nil || !errors.Is(err, ErrInactive) || strings.Contains(err.Error(), hostile.Canary) {
 				t.Errorf("%s: %v, %v", name, got, err)
 			}

@@ -147,7 +147,10 @@ func tellForeignKey(table string) func(*testing.T, string) error {
 func TestHostileIssuer(t *testing.T) {
 	for _, l := range issuerLies {
 		t.Run(l.name, func(t *testing.T) {
-			if err := l.tell(t, ""); refusedBy(err) != l.check {
+			hostile.Watch(t, "discovery token jwks")
+			err := l.tell(t, "")
+			hostile.Hear(err)
+			if refusedBy(err) != l.check {
 				t.Errorf("refused by %v, want %s", err, l.check)
 			}
 		})

@@ -210,7 +210,10 @@ func TestHostileFrontchannelLogout(t *testing.T) {
 	}
 	for i, l := range frontchannelLies {
 		t.Run(l.name, func(t *testing.T) {
-			if err := tellFrontchannel(t, i, ""); refusedBy(err) != l.check {
+			hostile.Watch(t, "discovery token jwks token token")
+			err := tellFrontchannel(t, i, "")
+			hostile.Hear(err)
+			if refusedBy(err) != l.check {
 				t.Errorf("refused by %v, want %s", err, l.check)
 			}
 		})
@@ -240,7 +243,9 @@ func TestHostileLogoutState(t *testing.T) {
 	state := u.Query().Get("state")
 	for name, states := range map[string][]string{"C16 another state": {"other"}, "C16 no state": nil, "C16 state twice": {state, state}} {
 		t.Run(name, func(t *testing.T) {
+			hostile.Watch(t, "")
 			err := c.LogoutCallback(t.Context(), httpGet("https://app.example/bye?"+url.Values{"state": states}.Encode()), tx)
+			hostile.Hear(err)
 			if refusedBy(err) != "state" {
 				t.Errorf("got %v", err)
 			}

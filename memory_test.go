@@ -37,6 +37,7 @@ func logInAndOut(t *testing.T, c *Client) {
 // TestHostileMemoryIsFlat: what a client keeps does not grow with the users it has seen. One comes every ten seconds, for two days.
 func TestHostileMemoryIsFlat(t *testing.T) {
 	t.Run("S09 20,000 logins", func(t *testing.T) {
+		hostile.Watch(t, "", hostile.Bytes(2<<30), hostile.Within(10*time.Minute))
 		synctest.Test(t, func(t *testing.T) {
 			c, err := New(Config{Issuer: hostile.ForgetfulIssuer, ClientID: "client", Auth: None(), RedirectURI: "https://app.example/cb",
 				HTTPClient: &http.Client{Transport: hostile.Forgetful{Key: hostile.NewKey(t, "ES256", "k")}}})
@@ -54,6 +55,7 @@ func TestHostileMemoryIsFlat(t *testing.T) {
 				runtime.ReadMemStats(&m)
 				return m.HeapAlloc, goroutines()
 			}
+			hostile.Hear(c)
 			early, few := cycles(5_000)
 			late, many := cycles(15_000)
 			runtime.KeepAlive(c) // until here, or it would be part of the garbage

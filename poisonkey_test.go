@@ -22,11 +22,13 @@ func TestHostileKeySet(t *testing.T) {
 		entries := hostile.PoisonKeys(kid)
 		for _, name := range slices.Sorted(maps.Keys(entries)) {
 			t.Run(name+" as "+kid, func(t *testing.T) {
+				hostile.Watch(t, "discovery jwks")
 				p.JWKS = hostile.Beside(entries[name])
 				verify(t, newTestClient(t, p, manyAlgs), good)
 			})
 		}
 		t.Run("all as "+kid, func(t *testing.T) {
+			hostile.Watch(t, "discovery jwks")
 			p.JWKS = hostile.Beside(slices.Collect(maps.Values(entries))...)
 			verify(t, newTestClient(t, p, manyAlgs), good)
 		})
@@ -79,6 +81,7 @@ func TestHostileKeySetSignsNothing(t *testing.T) {
 		}},
 	} {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery jwks jwks? jwks?")
 			p := hostile.Pipe(t)
 			key, jwk := l.poison(t)
 			var entry any = jwk
@@ -98,7 +101,9 @@ func TestHostileKeySetSignsNothing(t *testing.T) {
 					refuse(t, c, longLived(p, key).String(), "key")
 				}
 				// Without an id every key of the kind is tried: the good one, where the kind is the same.
-				if _, err := c.VerifyIDToken(t.Context(), longLived(p, key.Named("")).String(), ""); refusedBy(err) != "key" && refusedBy(err) != "signature" {
+				_, err := c.VerifyIDToken(t.Context(), longLived(p, key.Named("")).String(), "")
+				hostile.Hear(err)
+				if refusedBy(err) != "key" && refusedBy(err) != "signature" {
 					t.Errorf("without a key id: %v", err)
 				}
 				verify(t, c, longLived(p, p.SigningKey()).String())

@@ -253,6 +253,7 @@ func TestTokensShareNothing(t *testing.T) {
 // TestHostileClaimsAreNoErrands: an address in a claim is the user's word, or an attacker's; nothing is fetched from it.
 func TestHostileClaimsAreNoErrands(t *testing.T) {
 	t.Run("U07 addresses of the inside and sources of claims", func(t *testing.T) {
+		hostile.Watch(t, "discovery token jwks userinfo token")
 		p := hostile.New(t)
 		errands := func(m map[string]any) {
 			m["picture"], m["website"], m["profile"] = "http://169.254.169.254/latest/meta-data", p.URL("errand"), p.URL("errand")
@@ -282,6 +283,7 @@ func TestHostileClaimsAreNoErrands(t *testing.T) {
 // TestHostileNoVerifier: a login whose verifier is gone ends in an error. Nobody can take it out of a transaction, which is sealed.
 func TestHostileNoVerifier(t *testing.T) {
 	t.Run("C09 no verifier", func(t *testing.T) {
+		hostile.Watch(t, "discovery token")
 		p := hostile.New(t)
 		c := newTestClient(t, p)
 		rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
@@ -294,7 +296,9 @@ func TestHostileNoVerifier(t *testing.T) {
 			t.Fatal(err)
 		}
 		var refused *ResponseError
-		if _, err := c.Callback(t.Context(), p.Authorize(rawURL), tx); !errors.As(err, &refused) || refused.Code != ErrInvalidGrant {
+		_, err = c.Callback(t.Context(), p.Authorize(rawURL), tx)
+		hostile.Hear(err)
+		if !errors.As(err, &refused) || refused.Code != ErrInvalidGrant {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -304,6 +308,7 @@ func TestHostileNoVerifier(t *testing.T) {
 // handed it can do nothing with it.
 func TestHostileAssertionAudience(t *testing.T) {
 	t.Run("T19 every endpoint", func(t *testing.T) {
+		hostile.Watch(t, "discovery pushed_authorization_request token jwks introspection revocation device_authorization token backchannel_authentication token token token")
 		synctest.Test(t, func(t *testing.T) {
 			p := hostile.Pipe(t)
 			c := newTestClient(t, p, push, func(cfg *Config) { cfg.Auth = PrivateKeyJWT(newKey(t), "k") })
@@ -318,7 +323,8 @@ func TestHostileAssertionAudience(t *testing.T) {
 				t.Error(err)
 			}
 			for _, grant := range []Grant{Device{Show: quietly}, CIBA{LoginHint: "alice"}, ClientCredentials{}, TokenExchange{Subject: tokens.RefreshToken}} {
-				c.Tokens(t.Context(), grant)
+				_, err := c.Tokens(t.Context(), grant)
+				hostile.Hear(err)
 			}
 			seen := map[string]bool{}
 			ids := map[string]bool{}

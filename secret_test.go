@@ -17,6 +17,7 @@ import (
 // TestHostileNothingPrintsASecret prints whatever a program holds in every way it might.
 func TestHostileNothingPrintsASecret(t *testing.T) {
 	t.Run("S11 every verb and encoder", func(t *testing.T) {
+		hostile.Watch(t, "discovery token jwks userinfo")
 		p := hostile.New(t)
 		keys := []Secret{NewSecret(strings.Repeat(hostile.Canary, 8))}
 		p.TokenResponse = func(m map[string]any) { m["vendor_secret"] = hostile.Canary }

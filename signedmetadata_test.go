@@ -3,7 +3,6 @@ package openid
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -172,13 +171,12 @@ func (l signedMetadataLie) tell(t *testing.T, drop string) error {
 func TestHostileSignedMetadata(t *testing.T) {
 	for _, l := range signedMetadataLies {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery")
 			err := l.tell(t, "")
+			hostile.Hear(err)
 			var v *VerificationError
 			if !errors.As(err, &v) || v.Document != "signed metadata" || v.Check != l.check {
 				t.Errorf("refused by %v, want %s", err, l.check)
-			}
-			if strings.Contains(fmt.Sprint(err), "eyJ") {
-				t.Errorf("the error shows the JWT: %v", err)
 			}
 		})
 	}

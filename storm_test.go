@@ -34,14 +34,18 @@ func longLived(p *hostile.Provider, key *hostile.Key) *hostile.Token {
 
 func verify(t *testing.T, c *Client, raw string) {
 	t.Helper()
-	if _, err := c.VerifyIDToken(t.Context(), raw, ""); err != nil {
+	token, err := c.VerifyIDToken(t.Context(), raw, "")
+	hostile.Hear(token, err)
+	if err != nil {
 		t.Errorf("a good token: %v", err)
 	}
 }
 
 func refuse(t *testing.T, c *Client, raw, check string) {
 	t.Helper()
-	if _, err := c.VerifyIDToken(t.Context(), raw, ""); refusedBy(err) != check {
+	_, err := c.VerifyIDToken(t.Context(), raw, "")
+	hostile.Hear(err)
+	if refusedBy(err) != check {
 		t.Errorf("refused by %q (%v), want %q", refusedBy(err), err, check)
 	}
 }
@@ -69,6 +73,7 @@ func TestColdStart(t *testing.T) {
 // TestHostileUnknownKeyFlood: 10,000 tokens with made-up key ids in two seconds.
 func TestHostileUnknownKeyFlood(t *testing.T) {
 	t.Run("J12 a flood of made-up key ids", func(t *testing.T) {
+		hostile.Watch(t, "discovery jwks+", hostile.Bytes(1<<30))
 		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			good := longLived(p, p.SigningKey()).String()
 			verify(t, c, good)
@@ -132,6 +137,7 @@ func TestBadSignatureFlood(t *testing.T) {
 func TestHostileKeyServerDown(t *testing.T) {
 	for _, fault := range hostile.Faults() {
 		t.Run("J17 the keys' server: "+fault.Name, func(t *testing.T) {
+			hostile.Watch(t, "discovery jwks (discovery|jwks)+", hostile.Bytes(512<<20))
 			storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 				var fetches atomic.Int64 // not requests: net/http sends a GET again for each kept connection that turns out to be dead
 				c.cfg.Trace = func(_ context.Context, e Event) {
@@ -169,6 +175,7 @@ func TestHostileKeyServerDown(t *testing.T) {
 // TestHostileRotation: the first tokens under a new key arrive all at once.
 func TestHostileRotation(t *testing.T) {
 	t.Run("J15 a new key and 200 callers", func(t *testing.T) {
+		hostile.Watch(t, "discovery jwks jwks")
 		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			old := longLived(p, p.SigningKey()).String()
 			verify(t, c, old)
@@ -203,6 +210,7 @@ func TestHostileRotation(t *testing.T) {
 // TestHostileFirstCallerGivesUp: the fetch is nobody's own.
 func TestHostileFirstCallerGivesUp(t *testing.T) {
 	t.Run("J16 the first caller gives up", func(t *testing.T) {
+		hostile.Watch(t, "discovery jwks")
 		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			good := longLived(p, p.SigningKey()).String()
 			if _, err := c.Metadata(t.Context()); err != nil {
@@ -240,6 +248,7 @@ func TestHostileWithdrawnKey(t *testing.T) {
 		{"J19 a year", "max-age=31536000, immutable", jwks.HardAge / 2},
 	} {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery jwks (discovery|jwks)+")
 			storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 				p.CacheControl = l.cacheControl
 				good := longLived(p, p.SigningKey()).String()
@@ -259,6 +268,7 @@ func TestHostileWithdrawnKey(t *testing.T) {
 // TestHostileKeysStayWithTheirIssuer: two issuers use the same key id.
 func TestHostileKeysStayWithTheirIssuer(t *testing.T) {
 	t.Run("J21 two issuers use the same key id", func(t *testing.T) {
+		hostile.Watch(t, "discovery jwks discovery jwks")
 		synctest.Test(t, func(t *testing.T) {
 			p, q := hostile.PipeAt(t, "one.example"), hostile.PipeAt(t, "two.example")
 			if p.SigningKey().ID != q.SigningKey().ID {
@@ -351,6 +361,7 @@ func TestMovedKeySet(t *testing.T) {
 func TestHostileManyAtOnce(t *testing.T) {
 	for name, bound := range map[string]DPoP{"S12 a key per grant": DPoPPerGrant(), "S12 one key": DPoPKey(newKey(t)), "S12 no key": {}} {
 		t.Run(name, func(t *testing.T) {
+			hostile.Watch(t, "discovery (pushed_authorization_request|token|jwks|resource|userinfo|introspection|revocation)+")
 			p := hostile.New(t)
 			c := newTestClient(t, p, push, func(cfg *Config) {
 				cfg.DPoP, cfg.Auth, cfg.RequestObject = bound, PrivateKeyJWT(newKey(t), "k"), &RequestObject{Key: newKey(t)}

@@ -60,15 +60,13 @@ var tokenResponseLies = []struct {
 func TestHostileTokenResponse(t *testing.T) {
 	for _, l := range tokenResponseLies {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery token")
 			p := hostile.New(t)
 			p.TokenResponse = l.lie
 			_, err := logIn(t, newTestClient(t, p), p)
 			var v *VerificationError
 			if !errors.As(err, &v) || v.Check != l.check || v.Document != "token response" {
 				t.Errorf("refused by %v, want %s", err, l.check)
-			}
-			if err != nil && strings.Contains(err.Error(), hostile.Canary) {
-				t.Errorf("the error shows a secret: %v", err)
 			}
 		})
 	}
@@ -91,6 +89,7 @@ func TestHostileTokenResponseTruths(t *testing.T) {
 		{"unknown members are kept", responseMember("instance_url", `"https://x"`), func(k *Tokens) bool { return string(k.Extra("instance_url")) == `"https://x"` }},
 	} {
 		t.Run(truth.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery token jwks")
 			p := hostile.New(t)
 			p.TokenResponse = truth.tell
 			tokens, err := logIn(t, newTestClient(t, p), p)
@@ -153,6 +152,7 @@ func TestHostileTokenEndpoint(t *testing.T) {
 		}},
 	} {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery token token jwks")
 			p := hostile.New(t)
 			if l.serve == nil {
 				l.serve = hostile.Truncate(p.Honest("token"))
@@ -162,12 +162,6 @@ func TestHostileTokenEndpoint(t *testing.T) {
 			_, err := logIn(t, c, p)
 			if err == nil || !l.want(err) {
 				t.Errorf("got %v", err)
-			}
-			if err != nil && strings.Contains(err.Error(), hostile.Canary) {
-				t.Errorf("the error shows a secret: %v", err)
-			}
-			if n := p.Count("token"); n != 1 {
-				t.Errorf("%d token requests, want 1", n)
 			}
 			p.Serve("token", nil)
 			if _, err := logIn(t, c, p); err != nil {

@@ -193,6 +193,7 @@ func TestTokenSourceLife(t *testing.T) {
 // TestHostileTokenSourceStorm: 1,000 callers in four processes, one refresh.
 func TestHostileTokenSourceStorm(t *testing.T) {
 	t.Run("T20 1,000 callers", func(t *testing.T) {
+		hostile.Watch(t, "discovery token jwks (discovery|token|jwks)+")
 		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 			honest := s.Honest("token")
 			s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
@@ -362,6 +363,7 @@ func TestTokenSourceLogInAgain(t *testing.T) {
 // TestHostileTokenSourceLostAnswer: nobody knows what became of it, so the next one tries once, and says why it may not have worked.
 func TestHostileTokenSourceLostAnswer(t *testing.T) {
 	t.Run("T22 the answer is lost", func(t *testing.T) {
+		hostile.Watch(t, "discovery token jwks (discovery|token) (discovery|token) token")
 		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 			honest := s.Honest("token")
 			s.Serve("token", func(w http.ResponseWriter, r *http.Request) {
@@ -372,6 +374,7 @@ func TestHostileTokenSourceLostAnswer(t *testing.T) {
 			before := s.Count("token")
 			_, err := source.Token(t.Context())
 			var failed *ExchangeError
+			hostile.Hear(err)
 			if !errors.As(err, &failed) || !failed.Sent || s.Count("token")-before != 1 {
 				t.Fatalf("got %v after %d requests", err, s.Count("token")-before)
 			}
@@ -665,10 +668,13 @@ func TestTokenSourceStoreTrouble(t *testing.T) {
 // TestHostileTokenSourceSaveTrouble: whoever brought tokens hears that they are not kept, and has them still.
 func TestHostileTokenSourceSaveTrouble(t *testing.T) {
 	t.Run("T21 a store that is full", func(t *testing.T) {
+		hostile.Watch(t, "discovery token jwks")
 		withSource(t, func(t *testing.T, s *sourceTest, source *TokenSource) {
 			s.backend.breaks(func(string) error { return store.ErrFull })
 			var unsaved *UnsavedError
-			if err := source.Save(t.Context(), s.first); !errors.As(err, &unsaved) || unsaved.Tokens != s.first || !errors.Is(err, store.ErrFull) {
+			err := source.Save(t.Context(), s.first)
+			hostile.Hear(err)
+			if !errors.As(err, &unsaved) || unsaved.Tokens != s.first || !errors.Is(err, store.ErrFull) {
 				t.Errorf("got %v", err)
 			}
 			if err := source.Forget(t.Context()); !errors.Is(err, store.ErrFull) {

@@ -284,6 +284,7 @@ func TestHostileNonceOfAnyAnswer(t *testing.T) {
 		"P16 a nonce of a megabyte, nearly so": {200, []string{strings.Repeat("n", 100<<10)}, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			hostile.Watch(t, "discovery token jwks resource resource token")
 			p := hostile.New(t)
 			c, tokens := resource(t, p, DPoPPerGrant())
 			p.Serve("resource", func(w http.ResponseWriter, r *http.Request) {

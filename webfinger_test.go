@@ -143,17 +143,23 @@ func tellWebFinger(lie func(map[string]any), allow func(string) bool) func(*test
 
 func TestHostileWebFinger(t *testing.T) {
 	for _, l := range webFingerLies {
-		err := tellWebFinger(l.lie, l.allow)(t, "")
-		var v *VerificationError
-		if !errors.As(err, &v) || v.Document != "WebFinger response" || v.Check != l.check {
-			t.Errorf("%s: refused by %v, want %s", l.name, err, l.check)
-		}
+		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "webfinger")
+			err := tellWebFinger(l.lie, l.allow)(t, "")
+			hostile.Hear(err)
+			var v *VerificationError
+			if !errors.As(err, &v) || v.Document != "WebFinger response" || v.Check != l.check {
+				t.Errorf("refused by %v, want %s", err, l.check)
+			}
+		})
 	}
 	for name, body := range map[string]string{"D04 links twice": `{"links":[],"links":[]}`, "D13 trailing bytes": `{"links":[]}{}`, "an array": `[]`, "rel twice": `{"links":[{"rel":"a","rel":"b"}]}`} {
 		t.Run(name, func(t *testing.T) {
+			hostile.Watch(t, "webfinger")
 			p := hostile.Pipe(t)
 			p.Serve("webfinger", hostile.JSON(body))
 			_, err := FindIssuer(t.Context(), Config{HTTPClient: p.HTTPClient()}, "alice@op.example", anybody)
+			hostile.Hear(err)
 			if !errors.As(err, new(*ExchangeError)) {
 				t.Errorf("got %v", err)
 			}
@@ -171,9 +177,11 @@ func TestHostileWebFinger(t *testing.T) {
 // TestHostileIdentifiersOfTheInside: who types an address of our own network gets no request made there.
 func TestHostileIdentifiersOfTheInside(t *testing.T) {
 	t.Run("D20 every spelling", func(t *testing.T) {
+		hostile.Watch(t, "webfinger")
 		p := hostile.New(t) // on a loopback address
 		for _, identifier := range []string{"acct:alice@" + p.Host(), "alice@" + p.Host(), p.Host(), "https://" + strings.Replace(p.Host(), "127.0.0.1", "localhost", 1), "acct:alice@" + strings.Replace(p.Host(), "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {
 			_, err := FindIssuer(t.Context(), Config{}, identifier, anybody)
+			hostile.Hear(err)
 			var e *ExchangeError
 			if !errors.As(err, &e) || e.Sent || !strings.Contains(err.Error(), "not a public address") {
 				t.Errorf("%s: %v", identifier, err)

@@ -276,7 +276,10 @@ func TestHostileRefusedBeforeAnyWork(t *testing.T) {
 		"epk a string":           {withHeader(good, `{"alg":"ECDH-ES","enc":"A256GCM","epk":"x"}`), "object"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := d.Decrypt(t.Context(), row.compact); err == nil || !strings.Contains(err.Error(), row.says) || errors.Is(err, errDecryption) {
+			hostile.Watch(t, "")
+			_, err := d.Decrypt(t.Context(), row.compact)
+			hostile.Hear(err)
+			if err == nil || !strings.Contains(err.Error(), row.says) || errors.Is(err, errDecryption) {
 				t.Errorf("got %v, want %s", err, row.says)
 			}
 		})
@@ -342,7 +345,10 @@ func TestHostileOneError(t *testing.T) {
 		}
 		for name, lie := range lies {
 			t.Run(name+"/"+alg+" "+enc, func(t *testing.T) {
-				if plain, err := Keys(private).Decrypt(t.Context(), lie); err != errDecryption || plain != nil {
+				hostile.Watch(t, "")
+				plain, err := Keys(private).Decrypt(t.Context(), lie)
+				hostile.Hear(err)
+				if err != errDecryption || plain != nil {
 					t.Errorf("got %v", err)
 				}
 			})

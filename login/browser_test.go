@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -63,6 +64,7 @@ func (b *browser) do(r *http.Request) *http.Response {
 		if strings.Contains(string(body), hostile.Canary) && !strings.Contains(string(body), "You are being logged in") {
 			b.t.Errorf("a secret reached the browser: %s", body)
 		}
+		hostile.Hear(strings.ReplaceAll(string(body), hostile.Canary, ""))
 		res.Body = io.NopCloser(strings.NewReader(string(body)))
 	}
 	return res
@@ -190,7 +192,11 @@ func key(c byte) openid.Secret {
 }
 
 func providerConfig(p *hostile.Provider) openid.Config {
-	return openid.Config{Issuer: p.Issuer, ClientID: p.ClientID, Auth: openid.ClientSecret(openid.NewSecret(p.ClientSecret)), HTTPClient: p.HTTPClient()}
+	cfg := openid.Config{Issuer: p.Issuer, ClientID: p.ClientID, Auth: openid.ClientSecret(openid.NewSecret(p.ClientSecret)), HTTPClient: p.HTTPClient()}
+	if hostile.Watching() {
+		cfg.Trace = func(_ context.Context, e openid.Event) { hostile.Overhear(e) }
+	}
+	return cfg
 }
 
 func newApp(t testing.TB, p *hostile.Provider, tune ...func(*Config)) (*app, *browser) {
@@ -198,6 +204,7 @@ func newApp(t testing.TB, p *hostile.Provider, tune ...func(*Config)) (*app, *br
 	a := &app{p: p}
 	p.RedirectURI = base + "/callback"
 	cfg := Config{BaseURL: base, Keys: []openid.Secret{key('1')}, Report: func(_ *http.Request, err error) {
+		hostile.Hear(err)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.errs = append(a.errs, err)

@@ -83,6 +83,7 @@ func TestHostileCallback(t *testing.T) {
 		{"a malformed query", func(*browser, *http.Request) *http.Request { return page("GET", base+"/callback?a;b=%zz") }, 502, "request", "not accepted"},
 	} {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery") // for the login; the code is not redeemed
 			play(t, func(t *testing.T, a *app, b *browser) {
 				res := b.do(l.tell(b, b.answer(b.start("/"))))
 				wants(t, res, l.status, l.kind)
@@ -104,6 +105,7 @@ func TestHostileCallback(t *testing.T) {
 
 // TestHostileCallbackReplay: C04, also for whoever has kept the cookie.
 func TestHostileCallbackReplay(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		location := b.start("/x")
 		kept := *b.cookies[b.transactions()[0]]

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 func TestLogin(t *testing.T) {
@@ -49,6 +50,7 @@ func TestHostileCookieFlags(t *testing.T) {
 		}, "None"},
 	} {
 		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery (token|jwks) (token|jwks)")
 			play(t, func(t *testing.T, a *app, b *browser) {
 				location := b.start("/")
 				if len(b.set) != 1 {
@@ -110,6 +112,7 @@ func apiCall(method, target string) *http.Request {
 
 // TestHostileTabs: C08, two logins of one browser do not disturb each other, in whatever order they end.
 func TestHostileTabs(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks token")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		one, two := b.start("/one"), b.start("/two")
 		for _, l := range []struct{ location, want string }{{two, "/two"}, {one, "/one"}} {

@@ -46,6 +46,7 @@ func TestLogout(t *testing.T) {
 
 // TestHostileLogout: C16, an answer that no logout of this browser waits for leads nowhere, and nobody is frightened by it.
 func TestHostileLogout(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks token")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		other := b.also()

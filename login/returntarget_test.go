@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 func targets(t testing.TB) *core {
@@ -21,6 +22,7 @@ func targets(t testing.TB) *core {
 
 // TestHostileReturnTargets: C14, RFC 9700 section 4.11.
 func TestHostileReturnTargets(t *testing.T) {
+	hostile.Watch(t, "")
 	c := targets(t)
 	for raw, want := range map[string]string{
 		"/":                                "/",
@@ -47,7 +49,9 @@ func TestHostileReturnTargets(t *testing.T) {
 		"/.//evil.example", "/..//evil.example", "/a/..//evil.example", "/%2e%2e//evil.example", "/%2E/x", "@evil.example", "/x\x00", "/x\x7f", "/ä", "/%zz", "/" + strings.Repeat("x", 1024),
 		"https://spa.example/done", "https://spa.example/done?x=1#", "https://spa.example/done?x=1&y", "https://spa.example@evil.example/done?x=1", "https://user@spa.example/done?x=1",
 		"https://app.example/x", "/auth", "/auth/", "/auth/logout", "/auth/login?return_to=/auth/login", "/%61uth/logout", "?x", "#x", "/\u2028", "/\u00a0//x", "http:///x", "://x", "/\\"} {
-		if got, ok := c.returnTarget(lie); ok {
+		got, ok := c.returnTarget(lie)
+		hostile.Hear(got)
+		if ok {
 			t.Errorf("%q: %q", lie, got)
 		}
 	}
@@ -55,6 +59,7 @@ func TestHostileReturnTargets(t *testing.T) {
 
 // TestHostileReturnTargetsFromOutside: C14, a link of somebody else's leads into this site, whatever it says.
 func TestHostileReturnTargetsFromOutside(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks token+")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		for _, lie := range []string{"//evil.example", `/\evil.example`, "https://evil.example", "https://app.example//evil.example", "https://app.example@evil.example", "https://app.example.evil.example/",
 			"/%2Fevil.example", "/x\r\nSet-Cookie:a=b"} {

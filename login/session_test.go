@@ -18,6 +18,7 @@ import (
 
 // TestHostileSessionLifetimes: S04. The ID Token of an hour has nothing to do with it.
 func TestHostileSessionLifetimes(t *testing.T) {
+	hostile.Watch(t, "(discovery|token|jwks)+") // metadata and keys grow old meanwhile
 	both(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		stolen := b.session()
@@ -68,6 +69,7 @@ func TestTouch(t *testing.T) {
 
 // TestHostileReplayAfterLogout: S05. In cookies it cannot be, and Config says so.
 func TestHostileReplayAfterLogout(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		stolen := b.session()
@@ -79,6 +81,7 @@ func TestHostileReplayAfterLogout(t *testing.T) {
 
 // TestHostileSessionFixation: S06, the id is another one after each login, and what the application keeps stays if it is the same person's.
 func TestHostileSessionFixation(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks token token")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		wants(t, b.get("/set?cart=apple"), 200, "apple")
 		planted := b.session()
@@ -159,6 +162,7 @@ func TestValuesAreBounded(t *testing.T) {
 
 // TestHostileNothingPrints: S11.
 func TestHostileNothingPrints(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		var seen []any
 		a.cfg.OnLogin = func(_ context.Context, r *Result) error {
@@ -190,6 +194,7 @@ func TestHostileNothingPrints(t *testing.T) {
 
 // TestHostileConcurrentSession: S12, callbacks, refreshes, changes, reads and a logout of one session at once. Nobody outlives the logout.
 func TestHostileConcurrentSession(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks token+")
 	synctest.Test(t, func(t *testing.T) {
 		p := hostile.Pipe(t)
 		p.Lifetime = time.Minute

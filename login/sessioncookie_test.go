@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 func stateless(c *Config) { c.Stateless = true }
@@ -95,6 +96,7 @@ func TestHostileLateAnswer(t *testing.T) {
 
 // TestHostileSessionBitFlips: S01, in the session, and whatever else is no cookie of ours.
 func TestHostileSessionBitFlips(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks discovery token jwks")
 	both(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		good := b.session()
@@ -115,6 +117,7 @@ func TestHostileSessionBitFlips(t *testing.T) {
 
 // TestHostileTransactionBitFlips: S01, the transaction's.
 func TestHostileTransactionBitFlips(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks", hostile.Bytes(1<<30))
 	play(t, func(t *testing.T, a *app, b *browser) {
 		location := b.start("/")
 		name := b.transactions()[0]
@@ -143,6 +146,7 @@ func TestHostileTransactionBitFlips(t *testing.T) {
 
 // TestHostileForeignCookies: S02, what another application made, which shares keys and store.
 func TestHostileForeignCookies(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks discovery token jwks")
 	both(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		good := b.session()
@@ -174,6 +178,7 @@ func TestHostileForeignCookies(t *testing.T) {
 
 // TestHostileForeignSealedCookies: S02 for sealed sessions.
 func TestHostileForeignSealedCookies(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		now := time.Now()
@@ -213,6 +218,7 @@ func TestHostileForeignSealedCookies(t *testing.T) {
 
 // TestHostileKeyRotation: S08, nobody is logged out, and no login under way is lost.
 func TestHostileKeyRotation(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks discovery token jwks discovery token jwks discovery token jwks")
 	both(t, func(t *testing.T, a *app, b *browser) {
 		b.mustLogIn("/")
 		before := b.session()

@@ -18,6 +18,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/openid-client/openid/internal/hostile"
 	"github.com/openid-client/openid/internal/jose"
 )
 
@@ -103,6 +104,7 @@ func TestProofsAreNeverTheSame(t *testing.T) {
 
 func TestHostileTarget(t *testing.T) {
 	t.Run("P06 addresses as they are signed", func(t *testing.T) {
+		hostile.Watch(t, "")
 		for raw, want := range map[string]string{
 			"https://rs.example":              "https://rs.example/",
 			"https://rs.example/?q=1#f":       "https://rs.example/",
@@ -117,6 +119,7 @@ func TestHostileTarget(t *testing.T) {
 		} {
 			p := must(NewProver(must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), ""))
 			proof := must(p.Proof(Claims{Method: "GET", URL: parse(t, raw)}))
+			hostile.Hear(p)
 			if got := part(t, proof, 1); !strings.Contains(got, `"htu":"`+want+`"`) {
 				t.Errorf("%s: got %s, want %s", raw, got, want)
 			}
@@ -179,6 +182,8 @@ func TestHostileNonces(t *testing.T) {
 		"beyond ASCII": nonce("ä"), "P16 1 MB": nonce(strings.Repeat("x", 1<<20)), "too long": nonce(strings.Repeat("x", maxNonce+1)),
 	} {
 		t.Run(lie, func(t *testing.T) {
+			hostile.Watch(t, "")
+			hostile.Hear(&n)
 			if n.Learn(AuthorizationServer, op, h) || n.Get(AuthorizationServer, op) != "one" {
 				t.Error("it was learnt")
 			}

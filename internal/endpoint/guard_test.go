@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 func TestPublicAddresses(t *testing.T) {
@@ -35,6 +37,7 @@ func TestPublicAddresses(t *testing.T) {
 // TestHostilePublicTransport: The guard stands where the connection is made, behind all spellings of an address.
 func TestHostilePublicTransport(t *testing.T) {
 	t.Run("D20 every spelling", func(t *testing.T) {
+		hostile.Watch(t, "")
 		there := serve(t, answer(200, "{}", "Content-Type", "application/json"))
 		for _, host := range []string{there.Hostname(), "localhost", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"} {
 			u, err := url.Parse("http://" + host + ":" + there.Port() + "/")
@@ -48,6 +51,7 @@ func TestHostilePublicTransport(t *testing.T) {
 					t.Error("a proxy would resolve names behind the guard")
 				}
 				resp, err := (&Client{Transport: tr, AllowHTTP: true}).Do(t.Context(), &Request{Method: "GET", URL: u, Accept: jsonOnly})
+				hostile.Hear(err)
 				if loopback {
 					if err != nil || resp.Status != 200 {
 						t.Errorf("%s, where loopback is allowed: %v", host, err)

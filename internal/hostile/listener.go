@@ -38,11 +38,24 @@ func Client(providers ...*Provider) *http.Client {
 			if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
 				return new(net.Dialer).DialContext(ctx, network, addr)
 			}
+			providers[0].saw("dial:" + host)
 			return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("nothing listens at %s: connection refused", addr)}
 		},
 	}
-	providers[0].t.Cleanup(transport.CloseIdleConnections)
+	p := providers[0]
+	p.t.Cleanup(transport.CloseIdleConnections)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.transports = append(p.transports, transport)
 	return &http.Client{Transport: transport}
+}
+
+func (p *Provider) closeIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.transports {
+		t.CloseIdleConnections()
+	}
 }
 
 func tlsListener(l net.Listener) net.Listener {

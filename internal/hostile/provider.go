@@ -122,6 +122,7 @@ type Provider struct {
 	pings       []Ping
 
 	registrations map[string]*registered
+	transports    []*http.Transport // of the clients that reach this provider
 }
 
 // TB is what a provider needs of a *testing.T; examples, which get none, bring
@@ -327,6 +328,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	endpoint := p.endpoint(r.URL.Path)
 
+	p.saw(endpoint)
 	p.mu.Lock()
 	p.log = append(p.log, record(endpoint, r, body))
 	p.inFlight[endpoint]++

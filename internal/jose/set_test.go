@@ -6,6 +6,8 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 func decode(s string) []byte { return must(base64.RawURLEncoding.DecodeString(s)) }
@@ -123,7 +125,9 @@ func TestHostileSet(t *testing.T) {
 		{"J24 10,000 keys", `{"keys":[` + strings.Repeat(good+",", 9999) + good + `]}`, "JSON has more than 1000 members"},
 	} {
 		t.Run(tt.lie, func(t *testing.T) {
+			hostile.Watch(t, "")
 			_, err := ParseSet([]byte(tt.doc))
+			hostile.Hear(err)
 			if r, ok := err.(*Refusal); !ok || r.Check != "keys" || r.Got != tt.got {
 				t.Errorf("got %v, want %s", err, tt.got)
 			}
@@ -242,8 +246,11 @@ func FuzzSet(f *testing.F) {
 // TestHostilePrivateMembers: a set that publishes any part of a private key has given that key away.
 func TestHostilePrivateMembers(t *testing.T) {
 	t.Run("J23 a private key", func(t *testing.T) {
+		hostile.Watch(t, "")
 		for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "priv"} {
-			if _, err := ParseKey([]byte(jwkWith("ES256", `"`+name+`":"AAAA",`))); err == nil {
+			_, err := ParseKey([]byte(jwkWith("ES256", `"`+name+`":"AAAA",`)))
+			hostile.Hear(err)
+			if err == nil {
 				t.Errorf("a key with %s was taken", name)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openid-client/openid/internal/endpoint"
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 var outages = []struct {
@@ -34,6 +35,7 @@ var outages = []struct {
 func TestHostileOutage(t *testing.T) {
 	for _, o := range outages {
 		t.Run(o.name, func(t *testing.T) {
+			hostile.Watch(t, "")
 			synctest.Test(t, func(t *testing.T) {
 				s := serve(keys("a"))
 				c := New(s.fetch)
@@ -58,6 +60,7 @@ func TestHostileOutage(t *testing.T) {
 				time.Sleep(time.Until(loaded.Add(HardAge)))
 				var u *Unavailable
 				err := find(t.Context(), c, "a")
+				hostile.Hear(err)
 				if !errors.As(err, &u) || u.Age < HardAge || !strings.Contains(err.Error(), "too old") {
 					t.Fatalf("past the hard age: %v", err)
 				}

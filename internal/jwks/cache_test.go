@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openid-client/openid/internal/endpoint"
+	"github.com/openid-client/openid/internal/hostile"
 	"github.com/openid-client/openid/internal/jose"
 )
 
@@ -199,12 +200,14 @@ func TestFetchKeepsContextValues(t *testing.T) {
 // TestHostileColdLoad: callers share a failure, and a few tries a minute.
 func TestHostileColdLoad(t *testing.T) {
 	t.Run("J13 no keys yet, and no answer", func(t *testing.T) {
+		hostile.Watch(t, "")
 		synctest.Test(t, func(t *testing.T) {
 			s := serve(refuse)
 			c := New(s.fetch)
 			burstOf200 := func() {
 				t.Helper()
 				for _, err := range together(200, func(int) error { return find(t.Context(), c, "a") }) {
+					hostile.Hear(err)
 					var u *Unavailable
 					if !errors.As(err, &u) || !errors.Is(err, errRefused) || u.Age != 0 {
 						t.Fatalf("got %v, want *Unavailable with the server's failure", err)

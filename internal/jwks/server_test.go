@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openid-client/openid/internal/endpoint"
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 // server answers fetches of a key set without a socket, and counts them.
@@ -106,7 +107,9 @@ func mustFind(t *testing.T, c *Cache, kid string) {
 func mustNotKnow(t *testing.T, c *Cache, kid string) *Unknown {
 	t.Helper()
 	var u *Unknown
-	if err := find(t.Context(), c, kid); !errors.As(err, &u) {
+	err := find(t.Context(), c, kid)
+	hostile.Hear(err)
+	if !errors.As(err, &u) {
 		t.Fatalf("key %q: got %v, want an *Unknown", kid, err)
 	}
 	return u

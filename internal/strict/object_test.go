@@ -12,6 +12,8 @@ import (
 	"weak"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 func ignore([]byte, Value) error { return nil }
@@ -242,12 +244,15 @@ func TestWithinCaps(t *testing.T) {
 	}
 }
 
+// TestHostileSizesDoNotAllocate: I32, depth is refused before it costs anything.
 func TestHostileSizesDoNotAllocate(t *testing.T) {
+	hostile.Watch(t, "", hostile.Bytes(128<<20))
 	countAllocations(t)
 	for _, doc := range []string{
 		strings.Repeat("[", 5<<20), `{"a":` + strings.Repeat("[", 5<<20), `{"a":` + strings.Repeat(`{"a":`, 1<<20),
 	} {
 		bytes := []byte(doc)
+		hostile.Hear(Object(bytes, ignore))
 		if got := testing.AllocsPerRun(5, func() { _ = Object(bytes, ignore) }); got > 5 {
 			t.Errorf("%.10s…: %v allocations", doc, got)
 		}
