@@ -190,6 +190,7 @@ func TestHostileRotation(t *testing.T) {
 	})
 	// The bucket has three fetches at once: two rotations in a row are seen without any wait.
 	t.Run("two in a row", func(t *testing.T) {
+		hostile.Watch(t, "discovery jwks jwks jwks")
 		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			verify(t, c, longLived(p, p.SigningKey()).String())
 			var old []string

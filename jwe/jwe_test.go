@@ -201,10 +201,12 @@ func TestHostileDecryptionKeys(t *testing.T) {
 		"RSA1_5": Keys(Key{rsaKey(), "", "RSA1_5"}), "one good, one bad": Keys(rsaKey(), nil), "an encoding of nobody": Keys(rsaKey()).Encodings("A256CTR"),
 	} {
 		t.Run(name, func(t *testing.T) {
+			hostile.Watch(t, "")
 			if d.Err() == nil {
 				t.Error("it is taken")
 			}
-			if _, err := d.Decrypt(t.Context(), "a.b.c.d.e"); err == nil {
+			_, err := d.Decrypt(t.Context(), "a.b.c.d.e")
+			if hostile.Hear(err, d.Err(), d); err == nil {
 				t.Error("it decrypts")
 			}
 			if s := fmt.Sprintf("%v %+v", d, d); strings.Contains(s, "0x") || len(s) > 100 {
@@ -405,7 +407,9 @@ func TestHostileRecipient(t *testing.T) {
 		"no key":                    []byte(`{"keys":[]}`), "no set": []byte(`{}`), "no JSON": []byte(`x`), "keys twice": []byte(`{"keys":[],"keys":[]}`), "half a set": []byte(`{"keys":[{]}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := enc.Encrypt(t.Context(), nil, jwks); err == nil || !strings.Contains(err.Error(), "expected a key") {
+			hostile.Watch(t, "")
+			_, err := enc.Encrypt(t.Context(), nil, jwks)
+			if hostile.Hear(err); err == nil || !strings.Contains(err.Error(), "expected a key") {
 				t.Error(err)
 			}
 			// The right one is found behind it.

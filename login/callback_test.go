@@ -160,6 +160,7 @@ func TestFormPost(t *testing.T) {
 // TestHostileFormPostFixation: S06 where the answer is a form of another site, with which browsers do not send the cookie of the session: it ends at the
 // login all the same, what is kept in it goes along, and accounts can be linked.
 func TestHostileFormPostFixation(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks token token")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		links := a.links(b, func() {})
 		logIn := func(location string) {

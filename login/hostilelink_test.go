@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 // links has the application link accounts, and notes which belongs to whom. meanwhile runs before it says yes.
@@ -25,6 +27,7 @@ func (a *app) links(b *browser, meanwhile func()) map[string]string {
 
 // TestHostileLinkChangesHands: S13, alice begins to link an account, and bob is signed in when the answer comes: it would be his.
 func TestHostileLinkChangesHands(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks token+ discovery token jwks token+")
 	both(t, func(t *testing.T, a *app, b *browser) {
 		links := a.links(b, func() {})
 		b.mustLogIn("/")
@@ -52,6 +55,7 @@ func TestHostileLinkChangesHands(t *testing.T) {
 
 // TestHostileLinkAfterLogout: S05, a link that was under way does not bring back who has logged out meanwhile.
 func TestHostileLinkAfterLogout(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks token")
 	counted := &countedStore{Backend: newMemory()}
 	play(t, func(t *testing.T, a *app, b *browser) {
 		tab := b.also()

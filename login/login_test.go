@@ -131,6 +131,7 @@ func TestHostileTabs(t *testing.T) {
 // TestHostileLargeHeader: C19, another site starts logins where there is a large session in a cookie. What the browser sends with each request stays below what
 // servers refuse.
 func TestHostileLargeHeader(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		b.get("/set?cart=" + strings.Repeat("x", 2900))
 		b.mustLogIn("/x")

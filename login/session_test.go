@@ -119,6 +119,7 @@ func TestHostileSessionFixation(t *testing.T) {
 
 // TestHostileCachedSession: S14, an answer that gives a browser its session is not kept for the next one by a cache.
 func TestHostileCachedSession(t *testing.T) {
+	hostile.Watch(t, "")
 	both(t, func(t *testing.T, a *app, b *browser) {
 		renewed := func(target string) {
 			t.Helper()

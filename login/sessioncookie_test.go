@@ -43,6 +43,7 @@ func flips(s string) (list []string) {
 
 // TestHostileLateAnswer: S05 for sessions in cookies, whose renewal comes from a request that was under way while the user logged out, or became somebody else.
 func TestHostileLateAnswer(t *testing.T) {
+	hostile.Watch(t, "discovery token jwks token+")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		var meanwhile func()
 		b.h.(*http.ServeMux).Handle("/slow", a.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/openid-client/openid"
+	"github.com/openid-client/openid/internal/hostile"
 )
 
 // TestAsk: what one login asks in another way.
@@ -78,6 +79,7 @@ func TestPushedRequest(t *testing.T) {
 // TestHostileCallbackEndsNothing: C20, another site sends the browser to the callback with a state that it has made up. The login under way, whose state is
 // out of sight, goes on.
 func TestHostileCallbackEndsNothing(t *testing.T) {
+	hostile.Watch(t, "discovery pushed_authorization_request token jwks")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		cfg := providerConfig(a.p)
 		cfg.PushAuthorizationRequests = true
@@ -124,6 +126,7 @@ func TestThirdPartyInitiated(t *testing.T) {
 
 // TestHostileLoads: C19, another site may send the browser to the login, and not load it into its pages, as often as it likes.
 func TestHostileLoads(t *testing.T) {
+	hostile.Watch(t, "discovery")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		b.h.(*http.ServeMux).HandleFunc("/again", func(w http.ResponseWriter, r *http.Request) { a.Start(w, r, Start{}) })
 		for _, l := range []struct {
