@@ -21,13 +21,13 @@ func TestHostileKeySet(t *testing.T) {
 	for _, kid := range []string{p.SigningKey().ID, "poison"} {
 		entries := hostile.PoisonKeys(kid)
 		for _, name := range slices.Sorted(maps.Keys(entries)) {
-			t.Run(name+" as "+kid, func(t *testing.T) {
+			t.Run(name+"/as "+kid, func(t *testing.T) {
 				hostile.Watch(t, "discovery jwks")
 				p.JWKS = hostile.Beside(entries[name])
 				verify(t, newTestClient(t, p, manyAlgs), good)
 			})
 		}
-		t.Run("all as "+kid, func(t *testing.T) {
+		t.Run("all/as "+kid, func(t *testing.T) {
 			hostile.Watch(t, "discovery jwks")
 			p.JWKS = hostile.Beside(slices.Collect(maps.Values(entries))...)
 			verify(t, newTestClient(t, p, manyAlgs), good)
