@@ -42,26 +42,26 @@ func readCallback(r *http.Request) (mode string, values url.Values, wrong string
 	case http.MethodGet:
 		values, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
-			return "query", nil, "a malformed query"
+			return "", nil, "a malformed query"
 		}
 		return "query", values, ""
 	case http.MethodPost:
 		if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/x-www-form-urlencoded" {
-			return "form_post", nil, "a POST of " + quoted(media)
+			return "", nil, "a POST of " + quoted(media)
 		}
 		if r.PostForm != nil { // a middleware was faster
 			return "form_post", r.PostForm, ""
 		}
 		if r.Body == nil {
-			return "form_post", nil, "a POST without a body"
+			return "", nil, "a POST without a body"
 		}
 		body, err := io.ReadAll(io.LimitReader(r.Body, maxCallbackBody+1))
 		if err != nil || len(body) > maxCallbackBody {
-			return "form_post", nil, "a body that is too long or was cut off"
+			return "", nil, "a body that is too long or was cut off"
 		}
 		values, err := url.ParseQuery(string(body))
 		if err != nil {
-			return "form_post", nil, "a malformed form"
+			return "", nil, "a malformed form"
 		}
 		return "form_post", values, ""
 	}

@@ -2,6 +2,7 @@ package openid
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -51,6 +52,17 @@ var callbackLies = []callbackLie{
 	{name: "a POST of JSON", request: func(*http.Request) *http.Request {
 		r := post("", nil)
 		r.Header.Set("Content-Type", "application/json")
+		return r
+	}, check: "request"},
+	{name: "a POST without a body", request: func(r *http.Request) *http.Request {
+		r = post("", r.URL.Query())
+		r.Body = nil
+		return r
+	}, check: "request"},
+	{name: "a malformed form", request: func(r *http.Request) *http.Request {
+		q := r.URL.RawQuery
+		r = post("", nil)
+		r.Body = io.NopCloser(strings.NewReader(q + "&%zz"))
 		return r
 	}, check: "request"},
 	{name: "C17 a form of 1 MB", request: func(r *http.Request) *http.Request {
@@ -277,6 +289,20 @@ func TestCallbackFormPost(t *testing.T) {
 	r.ParseForm()
 	if _, err := c.CallbackValues(t.Context(), "form_post", r.PostForm, tx); err != nil {
 		t.Fatal(err)
+	}
+	// As much as is read, and a byte more.
+	for padding, check := range map[int]string{0: "", 1: "request"} {
+		rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "form_post"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := p.Authorize(rawURL)
+		r.ParseForm()
+		r.PostForm.Set("vendor", "")
+		r.PostForm.Set("vendor", strings.Repeat("v", maxCallbackBody-len(r.PostForm.Encode())+padding))
+		if _, err := c.Callback(t.Context(), post("", r.PostForm), tx); refusedBy(err) != check || check == "" && err != nil {
+			t.Errorf("%d bytes above the limit: %v", padding, err)
+		}
 	}
 	for mode, check := range map[string]string{"fragment": "response_mode", "cookie": "request"} {
 		if _, err := c.CallbackValues(t.Context(), mode, r.PostForm, tx); refusedBy(err) != check {

@@ -124,7 +124,7 @@ func (c *Client) verifyIDToken(ctx context.Context, s *server, raw string, e exp
 	case e.front != nil:
 		document = "front-channel ID Token"
 	}
-	if of := cmp.Or(e.previous, e.shown); of != nil && c.names != nil {
+	if of := cmp.Or(e.previous, e.shown); of != nil {
 		e.issuer = c.firstName(of.Issuer()) // no user moves to another tenant
 	}
 	j := c.newJWT(document, s, s.algs, raw, e)

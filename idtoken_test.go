@@ -373,6 +373,7 @@ func TestHostileIDTokenTruths(t *testing.T) {
 		{name: "HS256 with the client secret", alg: "HS256", tune: allowHS256},
 		{name: "ML-DSA-65", alg: "ML-DSA-65"},
 		{name: "aud as an array", lie: claim("aud", `["client"]`)},
+		{name: "sub of 255 bytes", lie: claim("sub", `"`+strings.Repeat("s", 255)+`"`)},
 		{name: "a trusted audience, azp is us", lie: func(tok *hostile.Token) {
 			tok.Claims["aud"], tok.Claims["azp"] = []any{"friend", "client"}, "client"
 		}, tune: trustFriend},

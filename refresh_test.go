@@ -61,21 +61,72 @@ func TestRefreshRemembersTheLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.IDToken = func(tok *hostile.Token) { tok.Claims["auth_time"] = login.IDToken.AuthTime().Add(-time.Hour).Unix() }
-	if _, err := c.Refresh(t.Context(), silent); refusedBy(err) != "same auth_time" {
+	var v *VerificationError
+	if _, err := c.Refresh(t.Context(), silent); !errors.As(err, &v) || v.Check != "same auth_time" || v.Document != "refreshed ID Token" {
 		t.Errorf("another auth_time than the login's: %v", err)
 	}
-	p.IDToken = nil // repeats the login's nonce and auth_time
+
+	// Most servers leave the nonce out here, and this one does.
+	p.IDToken = nil
 	again, err := logIn(t, c, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.IDToken = func(tok *hostile.Token) { delete(tok.Claims, "nonce") }
+	nonce, err := Claims[struct {
+		Nonce string `json:"nonce"`
+	}](again.IDToken)
+	if err != nil || nonce.Nonce == "" {
+		t.Fatal(nonce, err)
+	}
 	if again, err = c.Refresh(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
-	p.IDToken = nil
-	if _, err := c.Refresh(t.Context(), again); err != nil {
+	p.IDToken = func(tok *hostile.Token) { tok.Claims["nonce"] = nonce.Nonce }
+	if again, err = c.Refresh(t.Context(), again); err != nil {
 		t.Errorf("the login's own nonce: %v", err)
+	}
+	p.IDToken = func(tok *hostile.Token) { tok.Claims["nonce"] = "another" }
+	if _, err := c.Refresh(t.Context(), again); refusedBy(err) != "nonce" {
+		t.Errorf("another nonce: %v", err)
+	}
+}
+
+// TestRefreshLearnsOfTheLogin: the first auth_time that is told binds the later ones.
+func TestRefreshLearnsOfTheLogin(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	p.IDToken = claim("auth_time", "")
+	tokens, err := logIn(t, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.IDToken = claim("auth_time", "1700000000")
+	if tokens, err = c.Refresh(t.Context(), tokens); err != nil {
+		t.Fatal(err)
+	}
+	p.IDToken = claim("auth_time", "")
+	if tokens, err = c.Refresh(t.Context(), tokens); err != nil {
+		t.Fatal(err)
+	}
+	p.IDToken = claim("auth_time", "1700000001")
+	if _, err = c.Refresh(t.Context(), tokens); refusedBy(err) != "same auth_time" {
+		t.Errorf("another auth_time: %v", err)
+	}
+}
+
+// TestRefreshAfterNoNonce: a device sends none, so that none can come.
+func TestRefreshAfterNoNonce(t *testing.T) {
+	for _, nonce := range []string{`""`, `"n"`} {
+		inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+			tokens, err := c.Tokens(t.Context(), Device{Scope: []string{"openid", "offline_access"}, Show: quietly})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.IDToken = claim("nonce", nonce)
+			if _, err := c.Refresh(t.Context(), tokens); refusedBy(err) != "nonce" {
+				t.Errorf("%s: %v", nonce, err)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package openid
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -27,7 +28,8 @@ func TestVerifyIDToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if token.Subject() != p.Subject || token.Issuer() != p.Issuer || token.ACR() != "gold" || len(token.AMR()) != 2 || token.SessionID() != "s1" || !token.AuthTime().IsZero() {
+	if token.Subject() != p.Subject || token.Issuer() != p.Issuer || token.ACR() != "gold" || len(token.AMR()) != 2 || token.SessionID() != "s1" || !token.AuthTime().IsZero() ||
+		time.Since(token.IssuedAt()).Abs() > time.Minute || token.Expiry().Sub(token.IssuedAt()) != time.Hour {
 		t.Errorf("got %v with %s", token, token.Payload())
 	}
 	token.Payload()[0] = 'x'
@@ -56,6 +58,93 @@ func TestVerifyIDToken(t *testing.T) {
 		t.Errorf("no nonce on both sides: %v", err)
 	}
 }
+
+// TestIDTokenPrints: who it is of, and nothing that could be sent somewhere.
+func TestIDTokenPrints(t *testing.T) {
+	p := hostile.New(t)
+	token, err := newTestClient(t, p).VerifyIDToken(t.Context(), rawIDToken(p, "", time.Hour), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `ID Token of "alice-sub" at "` + p.Issuer + `"`
+	text, err := token.MarshalText()
+	if err != nil || string(text) != want || token.String() != want || fmt.Sprintf("%+v", token) != want || fmt.Sprintf("%#v", *token) != want {
+		t.Errorf("printed %s, %v, %+v, %#v", text, err, token, *token)
+	}
+	var none IDToken
+	if got := fmt.Sprintf("%v %s", none, new(IDToken)); got != "no ID Token no ID Token" {
+		t.Errorf("the zero value: %s", got)
+	}
+}
+
+// TestVerifyIDTokenIsAFlow: what was checked can be told apart from what another caller had checked.
+func TestVerifyIDTokenIsAFlow(t *testing.T) {
+	p := hostile.New(t)
+	flows := map[string]bool{}
+	c := newTestClient(t, p, func(cfg *Config) { cfg.Trace = func(_ context.Context, e Event) { flows[e.Flow] = true } })
+	for range 2 {
+		if _, err := c.VerifyIDToken(t.Context(), rawIDToken(p, "", time.Hour), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(flows) != 2 || flows[""] {
+		t.Errorf("flows: %v", flows)
+	}
+}
+
+// TestTimesToTheSecond: where the tolerance ends, and the ages. The clock stands at a whole second.
+func TestTimesToTheSecond(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *hostile.Provider, c *Client) {
+		seconds := func(n int) string { return at(time.Duration(n) * time.Second) }
+		front := func(r *AuthorizationRequest) { r.ResponseType = "code id_token" }
+		signed := func(r *AuthorizationRequest) { r.ResponseMode = "jwt" }
+		for _, l := range []struct {
+			what    string
+			script  func(tok func(*hostile.Token)) // which token it is
+			ask     func(*AuthorizationRequest)
+			claim   string
+			in, out int // seconds from now: the last that is accepted, the first that is refused
+			check   string
+		}{
+			{"exp", func(f func(*hostile.Token)) { p.IDToken = f }, keepAsking, "exp", -29, -30, "exp"},
+			{"iat", func(f func(*hostile.Token)) { p.IDToken = f }, keepAsking, "iat", 30, 31, "iat"},
+			{"nbf", func(f func(*hostile.Token)) { p.IDToken = f }, keepAsking, "nbf", 30, 31, "nbf"},
+			{"auth_time", func(f func(*hostile.Token)) { p.IDToken = f }, keepAsking, "auth_time", 30, 31, "auth_time"},
+			{"auth_time and max_age", func(f func(*hostile.Token)) { p.IDToken = f }, maxAge(time.Minute), "auth_time", -90, -91, "auth_time"},
+			{"the age of a front-channel ID Token", func(f func(*hostile.Token)) { p.FrontIDToken = f }, front, "iat", -3630, -3631, "age"},
+			{"the life of a signed response", func(f func(*hostile.Token)) { p.Response = f }, signed, "exp", 630, 631, "lifetime"},
+			{"the end of a signed response", func(f func(*hostile.Token)) { p.Response = f }, signed, "exp", -29, -30, "exp"},
+			{"iat of a signed response", func(f func(*hostile.Token)) { p.Response = f }, signed, "iat", 30, 31, "iat"},
+			{"nbf of a signed response", func(f func(*hostile.Token)) { p.Response = f }, signed, "nbf", 30, 31, "nbf"},
+		} {
+			l.script(claim(l.claim, seconds(l.in)))
+			if _, err := logIn(t, c, p, l.ask); err != nil {
+				t.Errorf("%s: %d seconds: %v", l.what, l.in, err)
+			}
+			l.script(claim(l.claim, seconds(l.out)))
+			if _, err := logIn(t, c, p, l.ask); refusedBy(err) != l.check {
+				t.Errorf("%s: %d seconds: %v, want %s", l.what, l.out, err, l.check)
+			}
+			l.script(nil)
+		}
+		for _, l := range []struct {
+			claim   string
+			in, out int
+			check   string
+		}{{"exp", -29, -30, "exp"}, {"iat", 30, 31, "iat"}, {"iat", -3630, -3631, "age"}, {"nbf", 30, 31, "nbf"}} {
+			p.LogoutToken = claim(l.claim, seconds(l.in))
+			if _, err := c.VerifyLogoutToken(t.Context(), p.BackchannelLogout(backchannelURI)); err != nil {
+				t.Errorf("logout token: %s in %d seconds: %v", l.claim, l.in, err)
+			}
+			p.LogoutToken = claim(l.claim, seconds(l.out))
+			if _, err := c.VerifyLogoutToken(t.Context(), p.BackchannelLogout(backchannelURI)); refusedBy(err) != l.check {
+				t.Errorf("logout token: %s in %d seconds: %v, want %s", l.claim, l.out, err, l.check)
+			}
+		}
+	})
+}
+
+func keepAsking(*AuthorizationRequest) {}
 
 // TestClock: the tolerance widens every comparison, the skew moves this machine's clock.
 func TestClock(t *testing.T) {
@@ -90,6 +179,18 @@ func TestUnreachableKeyServer(t *testing.T) {
 	var exchange *ExchangeError
 	if refusedBy(err) != "key" || !errors.As(err, &exchange) || exchange.Endpoint != "jwks" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnreachableMetadata: without it there are no keys to ask for.
+func TestUnreachableMetadata(t *testing.T) {
+	p := hostile.New(t)
+	raw := rawIDToken(p, "", time.Hour)
+	p.Serve("discovery", hostile.Reset())
+	token, err := newTestClient(t, p).VerifyIDToken(t.Context(), raw, "")
+	var exchange *ExchangeError
+	if !errors.As(err, &exchange) || exchange.Endpoint != "discovery" || token != nil {
+		t.Errorf("got %v, %v", token, err)
 	}
 }
 
