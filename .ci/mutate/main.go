@@ -140,7 +140,7 @@ func try(ctx context.Context, o options, t target, only *regexp.Regexp, report *
 	if err := r.measure(ctx); err != nil {
 		return false, err
 	}
-	fmt.Fprintf(o.log, "%s: %d mutants, %d tests, ready after %s\n", t.dir, len(r.mutants), len(r.tests), time.Since(began).Round(time.Second))
+	fmt.Fprintf(o.log, "%s: %d mutants, %d tests, ready after %s\n", t.dir, len(r.mutants), len(r.ordered), time.Since(began).Round(time.Second))
 	outcomes := make([]outcome, len(r.mutants))
 	var group sync.WaitGroup
 	work, failed := make(chan int), make(chan error, o.workers)

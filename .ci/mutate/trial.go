@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +25,7 @@ type target struct {
 	dir   string   // from the root of the repository, with slashes
 	files []string // all when none is named
 	texts []string // functions that only make messages
-	slow  string   // tests that are not run, because they take long: a pattern
+	tests []string // the files whose tests are run; all when none is named
 }
 
 // trial tries the mutants of one package on its tests.
@@ -32,7 +35,7 @@ type trial struct {
 	sources   []*source
 	mutants   []*mutant
 	unbuilt   map[int]bool // mutants that the compiler refuses
-	tests     []*test
+	ordered   []*test      // by what they take
 	mu        sync.Mutex
 	killer    map[string]*test // by function, what killed its last mutant
 }
@@ -149,13 +152,13 @@ func (r *trial) measure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listing the tests of %s: %w", r.dir, err)
 	}
-	var slow *regexp.Regexp
-	if r.slow != "" {
-		slow = regexp.MustCompile("^(" + r.slow + ")$")
+	chosen, err := r.chosen()
+	if err != nil {
+		return err
 	}
 	hits := filepath.Join(r.tmp, "hits")
 	for _, name := range strings.Fields(string(out)) {
-		if strings.HasPrefix(name, "Benchmark") || slow != nil && slow.MatchString(name) {
+		if strings.HasPrefix(name, "Benchmark") || len(r.tests) > 0 && !chosen[name] {
 			continue
 		}
 		if err := os.WriteFile(hits, make([]byte, len(r.mutants)+1), 0o600); err != nil {
@@ -173,10 +176,27 @@ func (r *trial) measure(ctx context.Context) error {
 		if t.hits, err = os.ReadFile(hits); err != nil {
 			return err
 		}
-		r.tests = append(r.tests, t)
+		r.ordered = append(r.ordered, t)
 	}
-	slices.SortFunc(r.tests, func(a, b *test) int { return int(a.took - b.took) })
+	slices.SortFunc(r.ordered, func(a, b *test) int { return int(a.took - b.took) })
 	return nil
+}
+
+// chosen are the functions of the files whose tests are run.
+func (r *trial) chosen() (map[string]bool, error) {
+	names := map[string]bool{}
+	for _, file := range r.tests {
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(r.root, r.dir, file), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range parsed.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok {
+				names[f.Name.Name] = true
+			}
+		}
+	}
+	return names, nil
 }
 
 var success = regexp.MustCompile(`(?m)^--- PASS: \S+ \(([0-9.]+s)\)$`)
@@ -198,7 +218,7 @@ const together = 2 * time.Second
 // try runs the tests that reach m, fast ones first, until one fails.
 func (r *trial) try(ctx context.Context, m *mutant) (outcome, error) {
 	var reach []*test
-	for _, t := range r.tests {
+	for _, t := range r.ordered {
 		if t.hits[m.id] != 0 {
 			reach = append(reach, t)
 		}
