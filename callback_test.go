@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -260,6 +261,51 @@ func TestHostileCallbackTabs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestCallbackInAFlow: a response that belongs to no login is told apart from others too, and one that does continues the login's flow.
+func TestCallbackInAFlow(t *testing.T) {
+	p := hostile.New(t)
+	var flows []string
+	c := newTestClient(t, p, func(cfg *Config) {
+		cfg.Trace = func(_ context.Context, e Event) {
+			if len(flows) == 0 || flows[len(flows)-1] != e.Flow {
+				flows = append(flows, e.Flow)
+			}
+		}
+	})
+	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Authorize(rawURL)
+	var v *VerificationError
+	if _, err := c.Callback(t.Context(), r); !errors.As(err, &v) || v.Check != "state" || v.Got != "no pending login (was the cookie lost?)" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := c.Callback(t.Context(), r, tx); err != nil {
+		t.Fatal(err)
+	}
+	if len(flows) != 3 || flows[0] == "" || flows[1] == "" || flows[1] == flows[0] || flows[2] != flows[0] {
+		t.Errorf("flows: %q", flows)
+	}
+}
+
+// TestCallbackWithoutMetadata: another process gets the response, and cannot ask the server anything.
+func TestCallbackWithoutMetadata(t *testing.T) {
+	p := hostile.New(t)
+	share := func(cfg *Config) { cfg.Keys = testKeys }
+	rawURL, tx, err := newTestClient(t, p, share).Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Authorize(rawURL)
+	p.Serve("discovery", hostile.Reset())
+	tokens, err := newTestClient(t, p, share).Callback(t.Context(), r, tx)
+	var exchange *ExchangeError
+	if !errors.As(err, &exchange) || exchange.Endpoint != "discovery" || tokens != nil || p.Count("token") != 0 {
+		t.Errorf("got %v, %v, %d requests", tokens, err, p.Count("token"))
+	}
 }
 
 func TestCallbackFormPost(t *testing.T) {
