@@ -38,7 +38,7 @@ func cibaModules(t *testing.T) []cibaModule {
 		{fapiModule: fapiModule{name: "invalid-access-denied"}, answers: []string{"authorization_pending", "authorization_pending", "access_denied"}, code: ErrAccessDenied},
 		{fapiModule: fapiModule{name: "ping-with-invalid-bearer-token"}, modes: "ping", wrong: true},
 	}
-	weekOldLie := fapiModule{name: "iat-is-week-in-past", script: inBack(weekOld), check: "age"}
+	weekOldLie := fapiModule{name: "iat-is-week-in-past", script: inBack(hostile.WeekOld), check: "age"}
 	lies[weekOldLie.name] = weekOldLie
 	for _, name := range []string{"valid-aud-as-array", "no-scope-in-token-endpoint-response", "invalid-iss", "invalid-aud", "invalid-secondary-aud", "invalid-signature", "invalid-null-alg",
 		"invalid-alternate-alg", "invalid-expired-exp", "iat-is-week-in-past", "invalid-missing-aud", "invalid-missing-exp", "invalid-missing-iss"} {

@@ -221,7 +221,7 @@ var moreModules = []module{
 		end: func(s *session, tokens *Tokens) error {
 			err := askUserInfo(s, tokens)
 			for _, name := range []string{"iss", "aud", "sub"} {
-				s.p.UserInfoJWT = func(tok *hostile.Token) { tok.Claims[name] = tok.Claims[name].(string) + "1" }
+				s.p.UserInfoJWT = hostile.Longer(name)
 				if err := askUserInfo(s, tokens); refusedBy(err) != name {
 					s.t.Errorf("another %s: %v", name, err)
 				}

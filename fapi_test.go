@@ -30,9 +30,7 @@ type fapiModule struct {
 
 // idTokenModules are what every profile tells of ID Tokens, wherever they come.
 func idTokenModules(t *testing.T, prefix string, lie func(func(*hostile.Token)) func(*hostile.Provider)) []fapiModule {
-	changed := func(name string) func(*hostile.Provider) {
-		return lie(func(tok *hostile.Token) { tok.Claims[name] = tok.Claims[name].(string) + "1" })
-	}
+	changed := func(name string) func(*hostile.Provider) { return lie(hostile.Longer(name)) }
 	missing := func(name string) func(*hostile.Provider) { return lie(claim(name, "")) }
 	list := []fapiModule{
 		{name: "invalid-iss", script: changed("iss"), check: "iss"},
@@ -43,21 +41,20 @@ func idTokenModules(t *testing.T, prefix string, lie func(func(*hostile.Token)) 
 		{name: "valid-aud-as-array", script: lie(claim("aud", `["client"]`))},
 		{name: "invalid-nonce", script: changed("nonce"), check: "nonce"},
 		{name: "invalid-missing-nonce", script: missing("nonce"), check: "nonce"},
-		{name: "invalid-expired-exp", script: lie(func(tok *hostile.Token) { tok.Claims["exp"] = time.Now().Add(-6 * time.Minute).Unix() }), check: "exp"},
+		{name: "invalid-expired-exp", script: lie(hostile.Expired), check: "exp"},
 		{name: "invalid-missing-exp", script: missing("exp"), check: "exp"},
 		{name: "invalid-signature", script: lie(compact(hostile.BreakSignature)), check: "signature"},
-		{name: "invalid-null-alg", script: lie(func(tok *hostile.Token) {
-			tok.Header["alg"], tok.Compact = "none", hostile.DropSignature
-		}), check: "alg"},
+		{name: "invalid-null-alg", script: lie(hostile.Unsigned), check: "alg"},
 		{name: "invalid-alternate-alg", check: "alg", script: func(p *hostile.Provider) {
 			// Signed as it should be, by an RSA key that the set publishes without an alg.
 			key := hostile.NewKey(t, "RS256", "rsa-none-alt-arg")
 			p.JWKS = func(set map[string]any) {
+				p.Decoys(set)
 				jwk := key.PublicJWK()
 				delete(jwk, "alg")
 				set["keys"] = append(set["keys"].([]any), jwk)
 			}
-			lie(func(tok *hostile.Token) { tok.Key, tok.Header["alg"], tok.Header["kid"] = key, "RS256", key.ID })(p)
+			lie(hostile.SignedBy(key))(p)
 		}},
 		{name: "invalid-missing-athash", script: missing("at_hash")},
 		{name: "encrypted-idtoken", script: func(p *hostile.Provider) { p.Encrypt = wrap }, tune: func(cfg *Config) { cfg.Decrypter = wrapped{} }},
@@ -103,12 +100,12 @@ var (
 	hashModules = []fapiModule{
 		{name: "invalid-chash", script: front(claim("c_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "c_hash"},
 		{name: "missing-chash", script: front(claim("c_hash", "")), check: "c_hash present"},
-		{name: "iat-is-week-in-past", script: front(weekOld), check: "age"},
+		{name: "iat-is-week-in-past", script: front(hostile.WeekOld), check: "age"},
 	}
 	detachedModules = []fapiModule{
 		{name: "invalid-shash", script: front(claim("s_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "s_hash"},
 		{name: "invalid-missing-shash", script: front(claim("s_hash", "")), check: "s_hash present"},
-		{name: "iat-is-week-in-past, at the token endpoint", script: inBack(weekOld), check: "age"},
+		{name: "iat-is-week-in-past, at the token endpoint", script: inBack(hostile.WeekOld), check: "age"},
 	}
 	frontTokenModules = []fapiModule{
 		{name: "invalid-athash", script: front(claim("at_hash", `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "at_hash"},
@@ -118,13 +115,11 @@ var (
 		{name: "ensure-jarm-without-iss-fails", script: response(claim("iss", "")), check: "iss"},
 		{name: "ensure-jarm-without-aud-fails", script: response(claim("aud", "")), check: "aud"},
 		{name: "ensure-jarm-without-exp-fails", script: response(claim("exp", "")), check: "exp"},
-		{name: "ensure-jarm-with-invalid-iss-fails", script: response(func(tok *hostile.Token) { tok.Claims["iss"] = tok.Claims["iss"].(string) + "1" }), check: "iss"},
+		{name: "ensure-jarm-with-invalid-iss-fails", script: response(hostile.Longer("iss")), check: "iss"},
 		{name: "ensure-jarm-with-invalid-aud-fails", script: response(claim("aud", `"client1"`)), check: "aud"},
-		{name: "ensure-jarm-with-expired-exp-fails", script: response(func(tok *hostile.Token) { tok.Claims["exp"] = time.Now().Add(-6 * time.Minute).Unix() }), check: "exp"},
+		{name: "ensure-jarm-with-expired-exp-fails", script: response(hostile.Expired), check: "exp"},
 		{name: "ensure-jarm-with-invalid-sig-fails", script: response(compact(hostile.BreakSignature)), check: "signature"},
-		{name: "ensure-jarm-signature-is-not-none", script: response(func(tok *hostile.Token) {
-			tok.Header["alg"], tok.Compact = "none", hostile.DropSignature
-		}), check: "alg"},
+		{name: "ensure-jarm-signature-is-not-none", script: response(hostile.Unsigned), check: "alg"},
 	}
 	dpopModules = []fapiModule{
 		{name: "token-type-case-insensitivity", script: func(p *hostile.Provider) { p.TokenResponse = func(m map[string]any) { m["token_type"] = "dPOP" } }},
@@ -133,8 +128,6 @@ var (
 	}
 	signedUserInfo = []fapiModule{{name: "oidcc-client-test-userinfo-signed", script: func(p *hostile.Provider) { p.UserInfoJWT = func(*hostile.Token) {} }}}
 )
-
-func weekOld(tok *hostile.Token) { tok.Claims["iat"] = time.Now().Add(-7 * 24 * time.Hour).Unix() }
 
 // oddScheme writes a challenge's scheme as the suite does.
 func oddScheme(honest http.HandlerFunc) http.HandlerFunc {
@@ -321,7 +314,7 @@ func TestFAPICIBA(t *testing.T) {
 	list := []fapiModule{
 		{name: "test"},
 		{name: "no-scope-in-token-endpoint-response", script: func(p *hostile.Provider) { p.TokenResponse = responseMember("scope", "") }},
-		{name: "iat-is-week-in-past", script: inBack(weekOld), check: "age"},
+		{name: "iat-is-week-in-past", script: inBack(hostile.WeekOld), check: "age"},
 		{name: "invalid-missing-authreqid", script: func(p *hostile.Provider) { p.Decision.Backchannel = responseMember("auth_req_id", "") }, check: "auth_req_id"},
 		{name: "invalid-missing-expiresin", script: func(p *hostile.Provider) { p.Decision.Backchannel = responseMember("expires_in", "") }, check: "expires_in"},
 	}

@@ -419,7 +419,7 @@ var profileLies = []profileLie{
 	{when: whenResponse, check: "iss", text: "which server", name: "another", script: told(func(p *hostile.Provider) { p.Callback = setParam("iss", "https://evil.example") })},
 	{when: whenResponse, check: "iss", text: "of the response are verified", name: "another", ask: signed, script: told(response(claim("iss", `"https://evil.example"`)))},
 	{when: whenResponse, check: "aud", name: "another", ask: signed, script: told(response(claim("aud", `"another"`)))},
-	{when: whenResponse, check: "exp", name: "over", ask: signed, script: told(response(func(tok *hostile.Token) { tok.Claims["exp"] = time.Now().Add(-6 * time.Minute).Unix() }))},
+	{when: whenResponse, check: "exp", name: "over", ask: signed, script: told(response(hostile.Expired))},
 	{when: whenResponse, check: "signature", name: "broken", ask: signed, script: told(response(compact(hostile.BreakSignature)))},
 	{when: whenResponse, check: "alg", text: "A response", name: "RS256", ask: signed, script: byRS256(func(p *hostile.Provider, lie func(*hostile.Token)) { p.Response = lie })},
 	{when: whenResponse, check: "alg", text: "An ID Token", name: "RS256", script: byRS256(func(p *hostile.Provider, lie func(*hostile.Token)) { p.IDToken = lie })},
@@ -434,7 +434,7 @@ var profileLies = []profileLie{
 			_, err := c.Introspect(t.Context(), tokens.AccessToken)
 			return err
 		}},
-	{when: whenResponse, check: "age", name: "a week", script: told(inBack(weekOld))},
+	{when: whenResponse, check: "age", name: "a week", script: told(inBack(hostile.WeekOld))},
 	{when: whenResponse, check: "token_type", name: "Bearer", script: told(func(p *hostile.Provider) {
 		p.TokenResponse = func(m map[string]any) { m["token_type"] = "Bearer" }
 	})},

@@ -2,8 +2,15 @@
 // and as strict as a server may be, until a test tells it which lie to tell.
 //
 //	p := hostile.New(t)
-//	p.IDToken = func(tok *hostile.Token) { tok.Claims["aud"] = "another-client" }
+//	p.IDToken = hostile.Longer("aud")
+//	p.TokenResponse = func(m map[string]any) { m["token_type"] = "MAC" }
 //	p.Serve("jwks", hostile.Status(500, "text/plain", "down"))
+//
+// A lie about a document or a token is a field of Script (provider.go); what a
+// lie about a token says is a small function (lie.go), or the test's own. What can
+// be wrong with an answer whatever it says is a handler (fault.go), and in a list
+// (faultmatrix.go); what can be wrong with a key is an entry of PoisonKeys
+// (jwk.go). Suite and Decoys (suite.go) are odd and no lies.
 //
 // New serves loopback TLS. Pipe serves net.Pipe, for tests in a synctest bubble,
 // where real sockets hang. Keys and tokens also stand on their own: NewKey,
@@ -105,6 +112,8 @@ type Provider struct {
 	dial   func(context.Context) (net.Conn, error)
 	client *http.Client
 
+	honest map[string]http.HandlerFunc // by endpoint
+
 	mu          sync.Mutex
 	served      map[string]http.HandlerFunc
 	log         []Recorded
@@ -187,6 +196,7 @@ func start(t TB, l net.Listener, addr string, dial func(context.Context) (net.Co
 
 		registrations: map[string]*registered{},
 	}
+	p.honest = p.endpoints()
 	for _, opt := range opts {
 		opt(p)
 	}
@@ -267,55 +277,41 @@ func (p *Provider) Serve(endpoint string, h http.HandlerFunc) {
 
 // Honest is the honest handler of an endpoint, for handlers that wrap it.
 func (p *Provider) Honest(endpoint string) http.HandlerFunc {
-	switch endpoint {
-	case "discovery":
-		return p.serveMetadata
-	case "jwks":
-		return p.serveJWKS
-	case "authorization":
-		return p.serveAuthorization
-	case "token":
-		return p.serveToken
-	case "userinfo":
-		return p.serveUserInfo
-	case "end_session":
-		return p.serveEndSession
-	case "check_session":
-		return p.serveCheckSession
-	case "pushed_authorization_request":
-		return p.servePushed
-	case "device_authorization":
-		return p.serveDevice
-	case "backchannel_authentication":
-		return p.serveBackchannel
-	case "introspection":
-		return p.serveIntrospection
-	case "revocation":
-		return p.serveRevocation
-	case "registration":
-		return p.serveRegistration
-	case "client_configuration":
-		return p.serveConfiguration
-	case "resource":
-		return p.serveResource
-	case "webfinger":
-		return p.serveWebFinger
-	case "resource_metadata":
-		return p.serveResourceMetadata
-	case "claims":
-		return p.serveClaims
+	if h := p.honest[endpoint]; h != nil {
+		return h
 	}
 	return http.NotFound
+}
+
+// endpoints are those that a provider has of its own.
+func (p *Provider) endpoints() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"discovery":                    p.serveMetadata,
+		"jwks":                         p.serveJWKS,
+		"webfinger":                    p.serveWebFinger,
+		"authorization":                p.serveAuthorization,
+		"pushed_authorization_request": p.servePushed,
+		"token":                        p.serveToken,
+		"device_authorization":         p.serveDevice,
+		"backchannel_authentication":   p.serveBackchannel,
+		"introspection":                p.serveIntrospection,
+		"revocation":                   p.serveRevocation,
+		"userinfo":                     p.serveUserInfo,
+		"claims":                       p.serveClaims,
+		"resource":                     p.serveResource,
+		"resource_metadata":            p.serveResourceMetadata,
+		"registration":                 p.serveRegistration,
+		"client_configuration":         p.serveConfiguration,
+		"end_session":                  p.serveEndSession,
+		"check_session":                p.serveCheckSession,
+	}
 }
 
 // extras are the endpoints that only Serve knows.
 func (p *Provider) extras() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool {
-		return slices.Contains([]string{"discovery", "jwks", "authorization", "token", "userinfo", "end_session", "check_session", "pushed_authorization_request",
-			"device_authorization", "backchannel_authentication", "introspection", "revocation", "registration", "client_configuration", "resource", "webfinger", "resource_metadata", "claims"}, name)
-	})
+	return slices.DeleteFunc(slices.Collect(maps.Keys(p.served)), func(name string) bool { return p.honest[name] != nil })
 }
 
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
