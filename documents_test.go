@@ -9,11 +9,14 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -366,6 +369,35 @@ func TestRequestObjectElsewhere(t *testing.T) {
 		c = newTestClient(t, p, func(cfg *Config) { cfg.RequestObject = c.cfg.RequestObject })
 		if _, _, err := c.Authorize(t.Context(), AuthorizationRequest{}); err != errPublishPushed {
 			t.Errorf("pushed as well: %v", err)
+		}
+	})
+	t.Run("fetched there", func(t *testing.T) {
+		var hosted sync.Map
+		var fetched atomic.Int64
+		app := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			object, ok := hosted.Load(r.URL.Path)
+			if r.Method != http.MethodGet || !ok {
+				http.NotFound(w, r)
+				return
+			}
+			fetched.Add(1)
+			w.Header().Set("Content-Type", "application/oauth-authz-req+jwt")
+			w.Write([]byte(object.(string)))
+		}))
+		t.Cleanup(app.Close)
+		p := hostile.New(t)
+		p.FetchRequest = hostile.Fetch(app.Client())
+		c := newTestClient(t, p, func(cfg *Config) {
+			cfg.RequestObject = &RequestObject{Key: key, Publish: func(_ context.Context, object string) (string, error) {
+				path := "/request/" + random()
+				hosted.Store(path, object)
+				return app.URL + path, nil
+			}}
+		})
+		for n := range int64(2) {
+			if _, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}}); err != nil || fetched.Load() != n+1 {
+				t.Fatalf("%v, fetched %d times", err, fetched.Load())
+			}
 		}
 	})
 	t.Run("unsigned", func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -80,7 +81,9 @@ func (p *Provider) unpack(s Script, q url.Values) (url.Values, error) {
 		case s.FetchRequest == nil:
 			return nil, errors.New("request_uri is unknown or used")
 		}
-		object = s.FetchRequest(uri)
+		if object = s.FetchRequest(uri); object == "" {
+			return nil, errors.New("nothing is to be had at request_uri")
+		}
 	}
 	if object == "" {
 		return q, nil
@@ -139,4 +142,24 @@ func (p *Provider) unpack(s Script, q url.Values) (url.Values, error) {
 		}
 	}
 	return params, nil
+}
+
+// Fetch, as Script.FetchRequest, gets a request object where the client says that
+// it is, as a server does (RFC 9101 §5.2.3): over TLS, in one GET.
+func Fetch(client *http.Client) func(uri string) string {
+	return func(uri string) string {
+		if !strings.HasPrefix(uri, "https://") {
+			return ""
+		}
+		res, err := client.Get(uri)
+		if err != nil {
+			return ""
+		}
+		defer res.Body.Close()
+		object, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "application/oauth-authz-req+jwt" {
+			return ""
+		}
+		return string(object)
+	}
 }

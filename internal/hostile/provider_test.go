@@ -1,10 +1,16 @@
 package hostile_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
@@ -205,5 +211,36 @@ func TestHonestOverPipe(t *testing.T) {
 		if d := time.Since(start); d != 0 {
 			t.Errorf("%v of the bubble's time went by", d)
 		}
+	})
+}
+
+// TestClientCertificates: who shows one is known by its name, over both listeners; nobody has to.
+func TestClientCertificates(t *testing.T) {
+	certified := func(t *testing.T, p *hostile.Provider) {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the client"}, NotBefore: time.Unix(0, 0), NotAfter: time.Now().Add(time.Hour)}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, shown := range []*tls.Certificate{{}, {Certificate: [][]byte{der}, PrivateKey: private}} {
+			client := hostile.Client(p)
+			client.Transport.(*http.Transport).TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return shown, nil }
+			answer, err := client.Get(p.URL("mtls/jwks"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+		}
+		if r := p.Requests("jwks"); len(r) != 2 || r[0].Certificate != "" || r[1].Certificate != "the client" || r[1].Path != "/t/mtls/jwks" {
+			t.Errorf("recorded %+v", r)
+		}
+	}
+	t.Run("loopback", func(t *testing.T) { certified(t, hostile.New(t)) })
+	t.Run("pipe", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { certified(t, hostile.Pipe(t)) })
 	})
 }
