@@ -83,7 +83,8 @@ func NewKey(pub crypto.PublicKey, id string) (*Key, error) {
 	return k, nil
 }
 
-// CheckRSA says what makes pub too weak to sign or to encrypt with, or too costly, nil if nothing does.
+// CheckRSA says what makes pub too weak to sign or to encrypt with, or too costly, nil if nothing does. An exponent of 3 is enough for RFC 8017:
+// what it is notorious for are lax readers of the padding, and crypto/rsa compares the whole of it.
 func CheckRSA(pub *rsa.PublicKey) error {
 	if pub == nil || pub.N == nil {
 		return errors.New("no key")
