@@ -167,42 +167,42 @@ func seconds(v strict.Value) (n int64, ok bool) {
 	return n, ok && n >= 0 && n <= maxExpiresIn
 }
 
-func (d *tokenResponse) read(body []byte) error {
-	return strict.Object(body, func(name []byte, v strict.Value) error {
-		if v.Kind() == 'n' {
-			return nil // null counts as absent
+func (d *tokenResponse) read(body []byte) error { return strict.Object(body, d.member) }
+
+func (d *tokenResponse) member(name []byte, v strict.Value) error {
+	if v.Kind() == 'n' {
+		return nil // null counts as absent
+	}
+	switch string(name) {
+	case "access_token":
+		d.access = v
+	case "token_type":
+		d.tokenType = v
+	case "expires_in":
+		d.expiresIn = v
+	case "refresh_token":
+		d.refresh = v
+	case "scope":
+		d.scope = v
+	case "id_token":
+		d.idToken = v
+	case "authorization_details":
+		d.details = v
+	case "issued_token_type":
+		d.issued = v
+	case "error":
+		d.err = v
+	case "error_description":
+		d.why = v
+	case "error_uri":
+		d.uri = v
+	default:
+		if d.extra == nil {
+			d.extra = make(map[string]json.RawMessage)
 		}
-		switch string(name) {
-		case "access_token":
-			d.access = v
-		case "token_type":
-			d.tokenType = v
-		case "expires_in":
-			d.expiresIn = v
-		case "refresh_token":
-			d.refresh = v
-		case "scope":
-			d.scope = v
-		case "id_token":
-			d.idToken = v
-		case "authorization_details":
-			d.details = v
-		case "issued_token_type":
-			d.issued = v
-		case "error":
-			d.err = v
-		case "error_description":
-			d.why = v
-		case "error_uri":
-			d.uri = v
-		default:
-			if d.extra == nil {
-				d.extra = make(map[string]json.RawMessage)
-			}
-			d.extra[string(name)] = json.RawMessage(slices.Clone(v))
-		}
-		return nil
-	})
+		d.extra[string(name)] = json.RawMessage(slices.Clone(v))
+	}
+	return nil
 }
 
 // statusError tells a refusal from an answer that says nothing: a 4xx is a refusal whatever its body, and so is every answer whose body
