@@ -212,6 +212,37 @@ func TestTwoTabsLogInAtOnce(t *testing.T) {
 	says(t, settle(t, u, st, first).page, "Alice Liddell")
 }
 
+// TestManyTabsRefreshAtOnce: the provider revokes everything when a rotated token is used again, so nothing of that may happen.
+func TestManyTabsRefreshAtOnce(t *testing.T) {
+	st := newStage(t)
+	u := newUserAgent("alice", "demo")
+	visit(t, u, st, "/auth/login")
+	done := make(chan error)
+	for range 8 {
+		go func() {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, st.origin+"/refresh", nil)
+			if err == nil {
+				var res *http.Response
+				if res, err = u.client.Do(req); err == nil {
+					res.Body.Close()
+				}
+			}
+			done <- err
+		}()
+	}
+	for range 8 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	home := visit(t, u, st, "/")
+	says(t, home.page, "Alice Liddell", "rotated")
+	if strings.Contains(text(home.page), "Failed step") {
+		t.Error(text(home.page))
+	}
+	says(t, press(t, u, st, home, "/refresh").page, "Alice Liddell", "rotated")
+}
+
 func TestOtherSitesCannotPress(t *testing.T) {
 	st := newStage(t)
 	u := newUserAgent("alice", "demo")

@@ -21,7 +21,6 @@ import (
 // TestInChromium clicks through the demo in a real browser, on a desktop and on a phone, light and dark. With OPENID_SCREENSHOTS set to a
 // directory it writes the pictures of docs/img there.
 func TestInChromium(t *testing.T) {
-	t.Parallel()
 	b := openChromium(t, "")
 	st := newStage(t)
 
@@ -119,7 +118,7 @@ func openChromium(t *testing.T, preferences string) *browser {
 	if err := chromedp.Do(ctx); err != nil { // a deadline on this first call would end the browser
 		t.Fatalf("Chromium does not start: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx}
 	b.listen()
@@ -199,12 +198,14 @@ func (b *browser) await(selector string) {
 
 func (b *browser) awaitThat(expression string) {
 	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !evaluate[bool](b, "document.readyState == 'complete' && "+expression) {
 		select {
 		case <-tick.C:
-		case <-b.ctx.Done():
+		case <-ctx.Done():
 			b.t.Fatalf("never: %s", expression)
 		}
 	}

@@ -156,7 +156,6 @@ func (b *browser) quiet() {
 
 // TestWebLoginInChromium goes through logins by package login, and what may get in their way, in a real browser.
 func TestWebLoginInChromium(t *testing.T) {
-	t.Parallel()
 	chromium, a := openChromium(t, ""), newWebApp(t)
 	b := chromium.window(t)
 	for _, c := range []struct {
@@ -320,7 +319,6 @@ func playStoreAway(b *browser, a *webApp) {
 
 // TestCookiesRefusedInChromium: a browser that keeps no cookies cannot be logged in. It is told so, and not sent round and round.
 func TestCookiesRefusedInChromium(t *testing.T) {
-	t.Parallel()
 	b := openChromium(t, `{"profile":{"default_content_setting_values":{"cookies":2}}}`)
 	a := newWebApp(t)
 	b.open(a.origin + "/orders")
