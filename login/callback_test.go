@@ -37,6 +37,8 @@ func TestHostileCallback(t *testing.T) {
 		}, 400, "state", "expired"},
 		{"C05 iss missing", query(func(q url.Values) { q.Del("iss") }), 502, "iss", "not accepted"},
 		{"C06 iss wrong", query(func(q url.Values) { q.Set("iss", "https://evil.example") }), 502, "iss", "not accepted"},
+		{"C07 iss empty", query(func(q url.Values) { q.Set("iss", "") }), 502, "iss", "not accepted"},
+		{"C07 iss twice", query(func(q url.Values) { q.Add("iss", q.Get("iss")) }), 502, "repeated parameter", "not accepted"},
 		{"C09 no verifier", func(b *browser, r *http.Request) *http.Request {
 			// A transaction half of another login, with this one's own half.
 			other := b.also()
@@ -54,6 +56,9 @@ func TestHostileCallback(t *testing.T) {
 			q := r.URL.Query()
 			return page("POST", base+"/callback", "state", q.Get("state"), "code", q.Get("code"), "iss", q.Get("iss"))
 		}, 502, "response_mode", "not accepted"},
+		{"C12 an access token in front", query(func(q url.Values) { q.Set("access_token", "x") }), 502, "front-channel token", "not accepted"},
+		{"C12 an ID Token in front", query(func(q url.Values) { q.Set("id_token", "x") }), 502, "front-channel token", "not accepted"},
+		{"C12 a JWT instead", query(func(q url.Values) { clear(q); q.Set("response", "x") }), 502, "response", "not accepted"},
 		{"C13 error script", query(func(q url.Values) {
 			q.Del("code")
 			q.Set("error", "<script>alert(1)</script>")

@@ -20,7 +20,7 @@ func targets(t testing.TB) *core {
 	return h.core
 }
 
-// TestHostileReturnTargets: C14, RFC 9700 section 4.11.
+// TestHostileReturnTargets: C14 and C15, RFC 9700 section 4.11.
 func TestHostileReturnTargets(t *testing.T) {
 	hostile.Watch(t, "")
 	c := targets(t)
@@ -57,7 +57,7 @@ func TestHostileReturnTargets(t *testing.T) {
 	}
 }
 
-// TestHostileReturnTargetsFromOutside: C14, a link of somebody else's leads into this site, whatever it says.
+// TestHostileReturnTargetsFromOutside: C14 and C15, a link of somebody else's leads into this site, whatever it says.
 func TestHostileReturnTargetsFromOutside(t *testing.T) {
 	hostile.Watch(t, "discovery token jwks token+")
 	play(t, func(t *testing.T, a *app, b *browser) {
