@@ -41,6 +41,7 @@ var (
 	errNoToken  = errors.New("login: no ID Token came (is openid in the scope?), and there is no Config.Identify")
 	errNoLink   = errors.New("login: linking needs Config.OnLogin")
 	errNoUser   = errors.New("login: Config.Identify found no subject")
+	errSwap     = errors.New("login: another site began this login, and somebody else is signed in")
 	errNoMethod = errors.New("login: a callback is a GET or a POST")
 )
 
@@ -144,6 +145,9 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, p *provider, a 
 	}
 	if !a.need.met(s, time.Now()) {
 		return nil, errUnmet
+	}
+	if a.foreign && before.signed() && !before.sameUser(s) {
+		return nil, errSwap
 	}
 	if link {
 		switch {

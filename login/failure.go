@@ -99,7 +99,7 @@ func kindOf(err error) string {
 		return FailureExpired
 	case errors.As(err, &ours), errors.As(err, &away), errors.As(err, &unsaved):
 		return FailureStore
-	case errors.Is(err, openid.ErrAccessDenied), errors.Is(err, openid.ErrLoginRequired), errors.Is(err, openid.ErrInteractionRequired),
+	case errors.Is(err, errSwap), errors.Is(err, openid.ErrAccessDenied), errors.Is(err, openid.ErrLoginRequired), errors.Is(err, openid.ErrInteractionRequired),
 		errors.Is(err, openid.ErrConsentRequired), errors.Is(err, openid.ErrAccountSelectionRequired): // the last four: prompt "none"
 		return FailureDenied
 	case errors.Is(err, errUnmet), errors.Is(err, unmetRequirements):

@@ -109,7 +109,7 @@ func (c *core) endpoint(path string) (what, provider string) {
 // ServeHTTP answers at the addresses below [Config].BaseURL:
 //
 //	login       starts a login; return_to says where it ends, provider where it is made. It is also the address for logins that a
-//	            third party initiates (OpenID Connect Core 1.0 section 4)
+//	            third party initiates (OpenID Connect Core 1.0 section 4); one that another site begins replaces nobody who is signed in
 //	callback    ends it
 //	logout      a GET asks whether to log out, a POST does
 //	logged-out  is where the provider sends the browser after that

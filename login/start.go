@@ -55,8 +55,13 @@ func (h *Handler) Start(w http.ResponseWriter, r *http.Request, s Start) {
 // loadedElsewhere: another site loads this as an image or in a frame, where nobody can log in. A page of a hundred such would start a hundred logins,
 // with as many cookies in the browser.
 func loadedElsewhere(r *http.Request) bool {
+	return fromElsewhere(r) && (r.Header.Get("Sec-Fetch-Mode") != "navigate" || embedded[r.Header.Get("Sec-Fetch-Dest")])
+}
+
+// fromElsewhere: another site makes the browser ask for this, or asks itself.
+func fromElsewhere(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
-	return (site == "cross-site" || site == "same-site") && (r.Header.Get("Sec-Fetch-Mode") != "navigate" || embedded[r.Header.Get("Sec-Fetch-Dest")])
+	return site == "cross-site" || site == "same-site"
 }
 
 // begin keeps an attempt in the browser and says where to send it.
@@ -80,7 +85,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s Start) (string
 		return "", &Failure{Kind: FailureInternal, Err: err}
 	}
 	a := newAttempt("login", p.name, target)
-	a.need, a.session = s.need, h.bringsSession(r)
+	a.need, a.session, a.foreign = s.need, h.bringsSession(r), fromElsewhere(r)
 	if s.Link {
 		user, err := h.linkable(w, r)
 		if err != nil {

@@ -1,11 +1,13 @@
 package login
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openid-client/openid"
 	"github.com/openid-client/openid/internal/hostile"
@@ -173,6 +175,41 @@ func TestInitiatedBesideFragments(t *testing.T) {
 		}
 	}, func(c *Config) {
 		c.ReturnTo = []string{"https://spa.example", "https://spa.example/#/done", "https://spa.example/done"}
+	})
+}
+
+// TestHostileSessionSwap: C21, another site has somebody log in as another user, at a provider of its own or one where it has signed the browser in: whoever is
+// signed in stays so, and may try again.
+func TestHostileSessionSwap(t *testing.T) {
+	elsewhere := func(target string) *http.Request {
+		r := page("GET", target)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		return r
+	}
+	both(t, func(t *testing.T, a *app, b *browser) {
+		asked := 0
+		a.cfg.OnLogin = func(context.Context, *Result) error { asked++; return nil }
+		first := b.do(elsewhere("/auth/login")).Header.Get("Location") // kept for later, in a tab of its own
+		b.mustLogIn("/x")
+		b.get("/set?cart=apple")
+		time.Sleep(10 * time.Minute)
+		a.p.Subject = "mallory-sub"
+		for _, location := range []string{first, b.do(elsewhere("/auth/login")).Header.Get("Location"), b.do(elsewhere("/pay")).Header.Get("Location")} {
+			asked = 0
+			wants(t, b.do(b.answer(location)), 403, "Try again")
+			if err := a.lastFailure(); !errors.Is(err, errSwap) || asked != 0 {
+				t.Errorf("reported %v", err)
+			}
+			wants(t, b.get("/open"), 200, "alice-sub apple")
+		}
+		b.logIn("/auth/login") // who tries again means it
+		wants(t, b.get("/open"), 200, "mallory-sub ")
+		if res := b.do(b.answer(b.do(elsewhere("/auth/login")).Header.Get("Location"))); res.StatusCode != http.StatusSeeOther {
+			t.Errorf("the same user once more: %d", res.StatusCode)
+		}
+		if res := b.also().do(elsewhere("/auth/login")); res.StatusCode != http.StatusSeeOther {
+			t.Errorf("nobody yet: %d", res.StatusCode)
+		}
 	})
 }
 

@@ -25,6 +25,7 @@ type attempt struct {
 	tag      string // of the state, where the address shows it: it finds the attempt that failed
 	link     string // the tag of the user to whom this adds an account; empty: it is a login like any other
 	session  bool   // the browser had one when this began
+	foreign  bool   // another site began it
 	need     Need
 	created  time.Time
 
@@ -67,7 +68,7 @@ func stateTag(state string) string {
 
 func (a *attempt) encode() []byte {
 	b := []byte{attemptVersion}
-	for _, text := range []string{a.id, a.purpose, a.provider, a.returnTo, a.tag, a.link, strconv.FormatBool(a.session), a.need.MaxAge.String(),
+	for _, text := range []string{a.id, a.purpose, a.provider, a.returnTo, a.tag, a.link, strconv.FormatBool(a.session), strconv.FormatBool(a.foreign), a.need.MaxAge.String(),
 		strings.Join(a.need.ACR, " "), strings.Join(a.need.Scope, " ")} {
 		b = appendString(b, text)
 	}
@@ -76,14 +77,14 @@ func (a *attempt) encode() []byte {
 
 func decodeAttempt(b []byte) (*attempt, bool) {
 	r, a := newReader(b, attemptVersion), new(attempt)
-	var session, maxAge, acr, scope string
-	for _, text := range []*string{&a.id, &a.purpose, &a.provider, &a.returnTo, &a.tag, &a.link, &session, &maxAge, &acr, &scope} {
+	var session, foreign, maxAge, acr, scope string
+	for _, text := range []*string{&a.id, &a.purpose, &a.provider, &a.returnTo, &a.tag, &a.link, &session, &foreign, &maxAge, &acr, &scope} {
 		*text = r.text()
 	}
 	a.created = r.time()
 	var err error
 	a.need.MaxAge, err = time.ParseDuration(maxAge)
-	a.session, a.need.ACR, a.need.Scope = session == "true", strings.Fields(acr), strings.Fields(scope)
+	a.session, a.foreign, a.need.ACR, a.need.Scope = session == "true", foreign == "true", strings.Fields(acr), strings.Fields(scope)
 	return a, err == nil && r.done()
 }
 
