@@ -54,6 +54,12 @@ type AuthorizationRequest struct {
 	// MaxAge asks for a login that is no older; zero asks for a new one. The ID Token's auth_time is checked against it. Without the scope
 	// openid there is no ID Token, and the API alone can tell (RFC 9470 section 6).
 	MaxAge *time.Duration
+	// Push sends this request to the server first also where neither [Config].PushAuthorizationRequests nor the server demands that (RFC 9126):
+	// one whose details the browser shall not see, or that is too long for an address.
+	Push bool
+	// RequestObject makes this request a signed JWT (RFC 9101), in place of what [Config].RequestObject says; nil: as that says. A profile judges
+	// the one in Config, and allows no other.
+	RequestObject RequestEncoding
 	// Extra parameters of the server's own. They cannot replace what the fields above and the client say.
 	Extra url.Values
 	// TokenExtra are parameters of the token request that redeems the code, such as the one resource this access token is for.
@@ -110,7 +116,10 @@ func (c *Client) Authorize(ctx context.Context, r AuthorizationRequest) (string,
 	if err != nil {
 		return "", "", err
 	}
-	d := &requestSupport{c: c, meta: s.meta}
+	d := &requestSupport{c: c, meta: s.meta, pushed: r.Push || c.cfg.PushAuthorizationRequests || s.meta.RequirePushedAuthorizationRequests}
+	if d.object, err = c.encoding(&r); err != nil {
+		return "", "", err
+	}
 	var key proofKey
 	if c.cfg.DPoP.enabled() && t.code() {
 		if key, err = c.cfg.DPoP.keys.fresh(); err != nil {
@@ -122,13 +131,12 @@ func (c *Client) Authorize(ctx context.Context, r AuthorizationRequest) (string,
 		return "", "", err
 	}
 	params := c.parameters(&r, t, d.s256() && t.code())
-	pushed := c.cfg.PushAuthorizationRequests || s.meta.RequirePushedAuthorizationRequests
-	if c.requests != nil {
-		if params, err = c.requests.encode(ctx, c, s, params, pushed); err != nil {
+	if d.object != nil {
+		if params, err = d.object.encode(ctx, c, s, params, d.pushed); err != nil {
 			return "", "", err
 		}
 	}
-	if pushed {
+	if d.pushed {
 		if params, err = c.push(ctx, s, params, key); err != nil {
 			return "", "", err
 		}
@@ -143,6 +151,21 @@ func (c *Client) Authorize(ctx context.Context, r AuthorizationRequest) (string,
 	u := *endpoint
 	u.RawQuery = q.Encode()
 	return u.String(), tx, nil
+}
+
+// encoding is the form that this request travels in; nil: plain parameters.
+func (c *Client) encoding(r *AuthorizationRequest) (requestEncoder, error) {
+	if r.RequestObject == nil {
+		return c.requests, nil
+	}
+	e, expected, got := r.RequestObject.encoder(&c.cfg)
+	if expected == "" && c.cfg.Profile != nil {
+		expected, got = "nil under Config.Profile, which judges Config.RequestObject", "one"
+	}
+	if expected != "" {
+		return nil, fmt.Errorf("openid: AuthorizationRequest.RequestObject: expected %s, got %s", expected, got)
+	}
+	return e, nil
 }
 
 // parameters puts the request into the form of RFC 6749 section 4.1.1, and what is to be remembered of it into t.
@@ -332,6 +355,8 @@ type requestSupport struct {
 	c        *Client
 	meta     *ServerMetadata
 	proofAlg string // of DPoP proofs; empty: none are made
+	pushed   bool
+	object   requestEncoder // nil: plain parameters
 }
 
 func (*requestSupport) kind() string { return "server metadata" }
@@ -360,13 +385,13 @@ var requestChecks = []check[*requestSupport]{
 		}},
 	{"require_signed_request_object", "RFC 9101 §10.5",
 		func(_ context.Context, d *requestSupport) bool {
-			return !d.meta.RequireSignedRequestObject || d.c.requests != nil && d.c.requests.signs()
+			return !d.meta.RequireSignedRequestObject || d.object != nil && d.object.signs()
 		},
 		func(d *requestSupport) (string, string) {
 			if d.meta.RequireSignedRequestObject {
-				return "what Config.RequestObject makes", "signed request objects required"
+				return "what a RequestObject makes", "signed request objects required"
 			}
-			return "what Config.RequestObject makes", "nothing required"
+			return "what a RequestObject makes", "nothing required"
 		}},
 }
 

@@ -324,6 +324,62 @@ func TestRequestObject(t *testing.T) {
 	}
 }
 
+// TestFormOfOneRequest: one request is pushed, or signed, of a client whose others are not; and what may not be.
+func TestFormOfOneRequest(t *testing.T) {
+	p := hostile.New(t)
+	c, key := newTestClient(t, p), newKey(t)
+	scope := []string{"openid"}
+	object := &RequestObject{Key: key, KeyID: "k1"}
+	for _, l := range []struct {
+		name    string
+		ask     AuthorizationRequest
+		carries []string // by the browser
+		pushed  int
+	}{
+		{"plain", AuthorizationRequest{Scope: scope}, []string{"client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "response_type", "scope", "state"}, 0},
+		{"pushed", AuthorizationRequest{Scope: scope, Push: true}, []string{"client_id", "request_uri"}, 1},
+		{"signed", AuthorizationRequest{Scope: scope, RequestObject: object}, []string{"client_id", "request", "response_type", "scope"}, 1},
+		{"signed and pushed", AuthorizationRequest{Scope: scope, RequestObject: object, Push: true}, []string{"client_id", "request_uri"}, 2},
+	} {
+		if _, err := play(t, c, p, l.ask); err != nil {
+			t.Errorf("%s: %v", l.name, err)
+		}
+		all := p.Requests("authorization")
+		if got := slices.Sorted(maps.Keys(all[len(all)-1].Query)); !slices.Equal(got, l.carries) {
+			t.Errorf("%s: the browser carries %q", l.name, got)
+		}
+		if n := p.Count("pushed_authorization_request"); n != l.pushed {
+			t.Errorf("%s: %d requests were pushed", l.name, n)
+		}
+	}
+	for _, r := range p.Requests("request object") {
+		if !verifies(t, key, string(r.Body)) {
+			t.Error("the client's key did not sign it")
+		}
+	}
+	p.Metadata = func(m map[string]any) { m["require_signed_request_object"] = true }
+	strict := newTestClient(t, p)
+	if _, _, err := strict.Authorize(t.Context(), AuthorizationRequest{Scope: scope}); refusedBy(err) != "require_signed_request_object" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := play(t, strict, p, AuthorizationRequest{Scope: scope, RequestObject: object}); err != nil {
+		t.Error(err)
+	}
+	for want, wrong := range map[string]RequestEncoding{"expected a RequestObject, or nil": (*RequestObject)(nil), "expected a Key that signs": &RequestObject{}} {
+		if _, _, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: scope, RequestObject: wrong}); err == nil || !strings.Contains(err.Error(), "openid: AuthorizationRequest.RequestObject: "+want) {
+			t.Errorf("got %v", err)
+		}
+	}
+	hosted := &RequestObject{Key: key, Publish: func(context.Context, string) (string, error) { return "https://app.example/r", nil }}
+	if _, _, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: scope, RequestObject: hosted, Push: true}); !errors.Is(err, errPublishPushed) {
+		t.Errorf("got %v", err)
+	}
+	profiled := newTestClient(t, p, func(cfg *Config) { cfg.Profile = OAuth21() })
+	if _, _, err := profiled.Authorize(t.Context(), AuthorizationRequest{Scope: scope, RequestObject: object}); err == nil || !strings.Contains(err.Error(), "expected nil under Config.Profile") {
+		t.Errorf("under a profile: %v", err)
+	}
+}
+
 // verifies checks a signature with the key's public half.
 func verifies(t *testing.T, key crypto.Signer, compact string) bool {
 	t.Helper()

@@ -70,8 +70,7 @@ func FAPI1Advanced() Profile {
 		},
 		support: []clause[*requestSupport]{{"A pushed request is protected by PKCE with S256.", check[*requestSupport]{"code_challenge_methods_supported", advanced + "§5.2.3 (15)",
 			func(_ context.Context, d *requestSupport) bool {
-				pushed := d.c.cfg.PushAuthorizationRequests || d.meta.RequirePushedAuthorizationRequests
-				return d.s256() || d.c.cfg.InsecureAllowNoPKCE && !pushed
+				return d.s256() || d.c.cfg.InsecureAllowNoPKCE && !d.pushed
 			}, challengeMethods}}},
 		asked: []clause[*requestedLogin]{
 			{"A code, alone or with an ID Token as its signature, is asked for.", check[*requestedLogin]{"response_type", advanced + "§5.2.2 (2)",

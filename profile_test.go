@@ -371,6 +371,8 @@ var profileLies = []profileLie{
 	{profiles: "FAPI1Advanced", when: whenMetadata, check: "code_challenge_methods_supported", name: "plain only, and the server wants pushed requests", meta: func(m map[string]any) {
 		m["code_challenge_methods_supported"], m["require_pushed_authorization_requests"] = []any{"plain"}, true
 	}, config: func(_ *testing.T, cfg *Config) { cfg.InsecureAllowNoPKCE = true }},
+	{profiles: "FAPI1Advanced", when: whenMetadata, check: "code_challenge_methods_supported", name: "plain only, and this request is pushed", meta: func(m map[string]any) { m["code_challenge_methods_supported"] = []any{"plain"} },
+		config: func(_ *testing.T, cfg *Config) { cfg.InsecureAllowNoPKCE = true }, ask: AuthorizationRequest{Push: true}},
 
 	{profiles: "FAPI1Advanced", when: whenRequest, check: "response_type", name: "implicit", ask: AuthorizationRequest{ResponseType: "id_token"}},
 	{profiles: "FAPI1Advanced OAuth21", when: whenRequest, check: "response_type", name: "a token in front", ask: AuthorizationRequest{ResponseType: "code id_token token"}},
