@@ -89,6 +89,10 @@ func (s *TokenSource) keep(t *Tokens, obtained time.Time) (*keptTokens, error) {
 	if margin := min(lifetime/5, maxMargin); margin > 0 && s.renewable(t) {
 		k.early = t.Expiry.Add(-margin/2 - time.Duration(s.part*float64(margin/2)))
 	}
+	// What was obtained in the future was so by a clock that was ahead, as much as it was for their end.
+	if ahead := obtained.Sub(now); ahead > 0 {
+		k.early, k.late = k.early.Add(-ahead), k.late.Add(-ahead)
+	}
 	return k, nil
 }
 
