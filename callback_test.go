@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/openid-client/openid/internal/hostile"
@@ -64,6 +66,11 @@ var callbackLies = []callbackLie{
 		q := r.URL.RawQuery
 		r = post("", nil)
 		r.Body = io.NopCloser(strings.NewReader(q + "&%zz"))
+		return r
+	}, check: "request"},
+	{name: "a form that breaks off", request: func(r *http.Request) *http.Request {
+		r = post("", r.URL.Query())
+		r.Body = io.NopCloser(io.MultiReader(r.Body, iotest.ErrReader(io.ErrUnexpectedEOF)))
 		return r
 	}, check: "request"},
 	{name: "C17 a form of 1 MB", request: func(r *http.Request) *http.Request {
@@ -283,11 +290,33 @@ func TestCallbackInAFlow(t *testing.T) {
 	if _, err := c.Callback(t.Context(), r); !errors.As(err, &v) || v.Check != "state" || v.Got != "no pending login (was the cookie lost?)" {
 		t.Errorf("got %v", err)
 	}
+	if _, err := c.CallbackValues(t.Context(), "query", url.Values{"state": {"other"}}, tx); !errors.As(err, &v) || v.Check != "state" || v.Got != "another state" {
+		t.Errorf("got %v", err)
+	}
+	flows = slices.Delete(flows, 2, len(flows))
 	if _, err := c.Callback(t.Context(), r, tx); err != nil {
 		t.Fatal(err)
 	}
 	if len(flows) != 3 || flows[0] == "" || flows[1] == "" || flows[1] == flows[0] || flows[2] != flows[0] {
 		t.Errorf("flows: %q", flows)
+	}
+}
+
+// TestCallbackHandsOver: what the response and the transaction say beside the tokens.
+func TestCallbackHandsOver(t *testing.T) {
+	p := hostile.New(t)
+	p.BrowserState = "browser-state"
+	p.TokenResponse = func(m map[string]any) { delete(m, "scope") } // RFC 6749 section 5.1: as it was asked for
+	tokens, err := logIn(t, newTestClient(t, p), p, func(r *AuthorizationRequest) { r.AppState = "here" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tokens.AppState != "here" || !slices.Equal(tokens.Scope, []string{"openid", "offline_access"}) || tokens.SessionState == "" {
+		t.Errorf("got %q %q %q", tokens.AppState, tokens.Scope, tokens.SessionState)
+	}
+	p.TokenResponse = func(m map[string]any) { m["scope"] = "openid" }
+	if tokens, err = logIn(t, newTestClient(t, p), p); err != nil || !slices.Equal(tokens.Scope, []string{"openid"}) {
+		t.Errorf("got %q, %v", tokens.Scope, err)
 	}
 }
 
