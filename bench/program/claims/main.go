@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/openid-client/openid"
+
+	"github.com/openid-client/openid/bench/program/web"
 )
 
 func main() {
@@ -49,5 +51,5 @@ func main() {
 		}
 		json.NewEncoder(w).Encode(map[string]string{"subject": tokens.IDToken.Subject(), "email": claims.Email})
 	})
-	log.Fatal(http.ListenAndServe("localhost:8080", nil))
+	web.Serve()
 }

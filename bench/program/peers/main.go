@@ -1,4 +1,4 @@
-// Command peers is the nethttp program with a login by x/oauth2 and go-oidc: state, nonce and PKCE by hand, since those are the caller's job.
+// Command peers is the program of package web with a login by x/oauth2 and go-oidc: state, nonce and PKCE by hand, since those are the caller's job.
 package main
 
 import (
@@ -11,6 +11,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/openid-client/openid/bench/program/web"
 )
 
 func main() {
@@ -65,5 +67,5 @@ func main() {
 		}
 		json.NewEncoder(w).Encode(map[string]string{"subject": id.Subject, "email": claims.Email})
 	})
-	log.Fatal(http.ListenAndServe("localhost:8080", nil))
+	web.Serve()
 }

@@ -1,4 +1,4 @@
-// Command plain is the nethttp program with a login by this library, the plain code flow.
+// Command plain is the program of package web with a login by this library, the plain code flow.
 package main
 
 import (
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/openid-client/openid"
+
+	"github.com/openid-client/openid/bench/program/web"
 )
 
 func main() {
@@ -42,5 +44,5 @@ func main() {
 		}
 		json.NewEncoder(w).Encode(map[string]string{"subject": tokens.IDToken.Subject()})
 	})
-	log.Fatal(http.ListenAndServe("localhost:8080", nil))
+	web.Serve()
 }

@@ -1,4 +1,4 @@
-// Command weblogin is the nethttp program with package login: sessions, logout and pages as well.
+// Command weblogin is the program of package web with package login: sessions, logout and pages as well.
 package main
 
 import (
@@ -8,10 +8,12 @@ import (
 
 	"github.com/openid-client/openid"
 	"github.com/openid-client/openid/login"
+
+	"github.com/openid-client/openid/bench/program/web"
 )
 
 func main() {
-	web, err := login.New(login.Config{BaseURL: "http://localhost:8080/auth"}, openid.Config{
+	auth, err := login.New(login.Config{BaseURL: "http://localhost:8080/auth"}, openid.Config{
 		Issuer:   "https://login.example.com",
 		ClientID: "web",
 		Auth:     openid.ClientSecret(openid.NewSecret("secret")),
@@ -19,10 +21,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	http.Handle("/auth/", web)
-	http.Handle("/", web.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	http.Handle("/auth/", auth)
+	http.Handle("/", auth.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, subject := login.UserFrom(r.Context()).Subject()
 		json.NewEncoder(w).Encode(map[string]string{"subject": subject})
 	})))
-	log.Fatal(http.ListenAndServe("localhost:8080", nil))
+	web.Serve()
 }
