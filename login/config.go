@@ -45,6 +45,9 @@ type Config struct {
 	// IdleLifetime ends a session that is not used, to the minute; an hour when zero. Lifetime ends every session; 12 hours when zero. Neither
 	// has to do with the expiry of the ID Token, which is when it may last be accepted.
 	IdleLifetime, Lifetime time.Duration
+	// Remember has browsers keep the session's cookie when they are closed, until Lifetime ends. Without it they forget it then, unless they restore
+	// their tabs.
+	Remember bool
 	// CookieName sets apart applications that share a host; "session" when empty. The name in the browser has a __Host- in front.
 	CookieName string
 	// Development shows on error pages which check failed, and why.

@@ -2,9 +2,14 @@ package login
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +61,36 @@ func TestAsk(t *testing.T) {
 			return nil
 		}
 	})
+}
+
+// TestAskForm: the form of one request, of a provider where the others are plain.
+func TestAskForm(t *testing.T) {
+	signing, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, l := range map[string]struct {
+		ask     openid.AuthorizationRequest
+		carries []string
+	}{
+		"plain":  {openid.AuthorizationRequest{}, []string{"client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "response_type", "scope", "state"}},
+		"pushed": {openid.AuthorizationRequest{Push: true}, []string{"client_id", "request_uri"}},
+		"signed": {openid.AuthorizationRequest{RequestObject: &openid.RequestObject{Key: signing, KeyID: "k"}}, []string{"client_id", "request", "response_type", "scope"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(t *testing.T, a *app, b *browser) {
+				b.h.(*http.ServeMux).HandleFunc("/once", func(w http.ResponseWriter, r *http.Request) { a.Start(w, r, Start{ReturnTo: "/x", Ask: l.ask}) })
+				location := b.start("/once")
+				u, _ := url.Parse(location)
+				if got := slices.Sorted(maps.Keys(u.Query())); !slices.Equal(got, l.carries) {
+					t.Errorf("the browser carries %q", got)
+				}
+				if res := b.do(b.answer(location)); res.Header.Get("Location") != "/x" {
+					t.Errorf("%d %s", res.StatusCode, text(res))
+				}
+			})
+		})
+	}
 }
 
 // TestPushedRequest: with the state out of sight in a pushed request, a failed login still ends its own attempt if it is the only one.

@@ -55,6 +55,14 @@ func (st *state) become(id string, s *session) {
 	}
 }
 
+// remembered is how long a browser that is closed keeps the cookie of s; zero: not at all.
+func (c *core) remembered(s *session) time.Duration {
+	if !c.cfg.Remember {
+		return 0
+	}
+	return max(time.Until(s.started.Add(c.cfg.Lifetime)), time.Second)
+}
+
 func (c *core) sessionCookie() string { return c.cookieName(c.cfg.CookieName) }
 
 // identify finds the session of the browser and the application's account. An error is the store's, or LoadUser's: nobody knows then whose
@@ -189,7 +197,7 @@ func (c *core) setSealed(w http.ResponseWriter, st *state, s *session) error {
 		return fmt.Errorf("login: the session does not fit into a cookie (%d bytes of %d); Config.Store has room", len(name)+len(value), maxCookie)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	replaceCookie(w, c.cookie(name, value, 0))
+	replaceCookie(w, c.cookie(name, value, c.remembered(s)))
 	st.become("", s)
 	return nil
 }
@@ -273,7 +281,7 @@ func (h *Handler) SetValue(w http.ResponseWriter, r *http.Request, name, value s
 			return err
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		http.SetCookie(w, h.cookie(h.sessionCookie(), id, 0))
+		http.SetCookie(w, h.cookie(h.sessionCookie(), id, h.remembered(&changed)))
 		st.become(id, &changed)
 		return nil
 	}
