@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -28,6 +29,7 @@ func (h *Handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 // site can make a browser do this.
 func (h *Handler) Logout(w http.ResponseWriter, r *http.Request, returnTo string) {
 	private(w.Header())
+	r = r.WithContext(context.WithoutCancel(r.Context())) // who closes the browser at once is logged out all the same
 	if returnTo == "" {
 		returnTo = h.cfg.AfterLogout
 	}

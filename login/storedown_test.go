@@ -88,6 +88,21 @@ func TestLoginAbandoned(t *testing.T) {
 	}
 }
 
+// TestLogoutAbandoned: a browser that is closed as soon as the user has said so is logged out.
+func TestLogoutAbandoned(t *testing.T) {
+	s := &impatient{countedStore: countedStore{Backend: newMemory()}}
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.mustLogIn("/")
+		r := page("POST", "/auth/logout")
+		ctx, cancel := context.WithCancel(r.Context())
+		cancel()
+		b.do(r.WithContext(ctx))
+		if n, m := s.count("session:"), s.count("tokens:"); n != 0 || m != 0 {
+			t.Errorf("left: %d sessions, %d token records", n, m)
+		}
+	}, offline, func(c *Config) { c.Store = store.New(s, store.Options{}) })
+}
+
 // TestLogoutHalf: a logout that the store did not finish can be repeated, all of it.
 func TestLogoutHalf(t *testing.T) {
 	for _, step := range []string{"DeleteTokens", "DeleteSession"} {
@@ -186,6 +201,13 @@ func (s *impatient) look(ctx context.Context, step, key string) error {
 		s.before(step, key)
 	}
 	return ctx.Err()
+}
+
+func (s *impatient) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := s.look(ctx, "Get", key); err != nil {
+		return nil, err
+	}
+	return s.countedStore.Get(ctx, key)
 }
 
 func (s *impatient) Add(ctx context.Context, key string, v []byte, ttl time.Duration, tok store.Token) (bool, error) {
