@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -90,6 +92,10 @@ func TestLogoutForm(t *testing.T) {
 		if strings.Contains(printed, tokens.IDToken.Raw().Reveal()) || strings.Contains(printed, fields.Get("state")) {
 			t.Errorf("printed %s", printed)
 		}
+	}
+	u, _ = url.Parse(p.Issuer)
+	if want := "logout request to " + strconv.Quote(u.Host); form.String() != want || fmt.Sprint(*form) != want || !strings.Contains(string(text), u.Host) {
+		t.Errorf("described as %s, in JSON %s", form, text)
 	}
 	if form.Values().Set("state", "x"); form.Values().Get("state") == "x" {
 		t.Error("the caller can change what is sent")
@@ -231,6 +237,48 @@ func TestHostileFrontchannelLogout(t *testing.T) {
 	}
 }
 
+// TestLogoutWithoutMetadata: there is nowhere to send the browser.
+func TestLogoutWithoutMetadata(t *testing.T) {
+	p := hostile.New(t)
+	p.Serve("discovery", hostile.Reset())
+	c := newTestClient(t, p)
+	var exchange *ExchangeError
+	if form, tx, err := c.Logout(t.Context(), LogoutRequest{ReturnTo: "https://app.example/bye"}); !errors.As(err, &exchange) || form != nil || tx != "" {
+		t.Errorf("got %v, %q, %v", form, tx, err)
+	}
+	if location, tx, err := c.LogoutURL(t.Context(), nil, "https://app.example/bye"); !errors.As(err, &exchange) || location != "" || tx != "" {
+		t.Errorf("got %q, %q, %v", location, tx, err)
+	}
+}
+
+// TestLogoutInAFlow: what comes back continues the flow of its logout; what belongs to none has one of its own.
+func TestLogoutInAFlow(t *testing.T) {
+	p := hostile.New(t)
+	var flows []string
+	c := newTestClient(t, p, func(cfg *Config) {
+		cfg.Trace = func(_ context.Context, e Event) {
+			if len(flows) == 0 || flows[len(flows)-1] != e.Flow {
+				flows = append(flows, e.Flow)
+			}
+		}
+	})
+	location, tx, err := c.LogoutURL(t.Context(), nil, "https://app.example/bye")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _ := url.Parse(location)
+	back := httpGet("https://app.example/bye?state=" + u.Query().Get("state"))
+	if err := c.LogoutCallback(t.Context(), back); refusedBy(err) != "state" {
+		t.Errorf("got %v", err)
+	}
+	if err := c.LogoutCallback(t.Context(), back, tx); err != nil {
+		t.Fatal(err)
+	}
+	if len(flows) != 3 || flows[0] == "" || flows[1] == "" || flows[1] == flows[0] || flows[2] != flows[0] {
+		t.Errorf("flows: %q", flows)
+	}
+}
+
 // TestHostileLogoutState: what comes back from a logout belongs to it, RP-Initiated Logout 1.0 section 3.
 func TestHostileLogoutState(t *testing.T) {
 	p := hostile.New(t)
@@ -241,6 +289,12 @@ func TestHostileLogoutState(t *testing.T) {
 	}
 	u, _ := url.Parse(rawURL)
 	state := u.Query().Get("state")
+	for what, r := range map[string]*http.Request{"a POST": post("", url.Values{"state": {state}}), "a malformed query": httpGet("https://app.example/bye?state=" + state + "&%zz")} {
+		var v *VerificationError
+		if err := c.LogoutCallback(t.Context(), r, tx); !errors.As(err, &v) || v.Check != "request" || v.Got != what {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
 	for name, states := range map[string][]string{"C16 another state": {"other"}, "C16 no state": nil, "C16 state twice": {state, state}} {
 		t.Run(name, func(t *testing.T) {
 			hostile.Watch(t, "")
