@@ -73,10 +73,9 @@ func (c *Client) callback(ctx context.Context, mode string, values url.Values, w
 	state := values.Get("state")
 	// A key is not worked for strangers: whose browser brought no login has nothing to be decrypted.
 	if list := values["response"]; len(list) == 1 && c.anyPending("login", pending) {
-		if d.jwt, d.sealed = c.decrypted(ctx, list[0]); d.sealed == nil {
-			inside, ok := readResponse(d.jwt)
-			state, d.opaque = inside.Get("state"), !ok
-		}
+		d.jwt, d.sealed = c.decrypted(ctx, list[0])
+		inside, ok := readResponse(d.jwt)
+		state, d.opaque = inside.Get("state"), !ok
 	}
 	d.given = state
 	d.tx = c.pick("login", state, pending)

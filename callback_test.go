@@ -314,6 +314,10 @@ func TestCallbackHandsOver(t *testing.T) {
 	if tokens.AppState != "here" || !slices.Equal(tokens.Scope, []string{"openid", "offline_access"}) || tokens.SessionState == "" {
 		t.Errorf("got %q %q %q", tokens.AppState, tokens.Scope, tokens.SessionState)
 	}
+	tokens, err = logIn(t, newTestClient(t, p), p, func(r *AuthorizationRequest) { r.ResponseType = "id_token" })
+	if err != nil || tokens.Scope != nil {
+		t.Errorf("no access token, and its scope is %q, %v", tokens.Scope, err)
+	}
 	p.TokenResponse = func(m map[string]any) { m["scope"] = "openid" }
 	if tokens, err = logIn(t, newTestClient(t, p), p); err != nil || !slices.Equal(tokens.Scope, []string{"openid"}) {
 		t.Errorf("got %q, %v", tokens.Scope, err)
