@@ -216,7 +216,7 @@ func TestInitiatedBesideFragments(t *testing.T) {
 // TestHostileSessionSwap: C21, another site has somebody log in as another user, at a provider of its own or one where it has signed the browser in: whoever is
 // signed in stays so, and may try again.
 func TestHostileSessionSwap(t *testing.T) {
-	hostile.Watch(t, "(discovery|token|jwks)+")
+	hostile.Watch(t, "discovery token jwks token+ discovery token jwks token+")
 	elsewhere := func(target string) *http.Request {
 		r := page("GET", target)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
