@@ -59,6 +59,35 @@ func TestROCA(t *testing.T) {
 	}
 }
 
+// TestOneResidueTells: a modulus that looks like RSALib's to all primes but one is not RSALib's.
+func TestOneResidueTells(t *testing.T) {
+	m := big.NewInt(2)
+	for _, p := range smallPrimes {
+		if p <= lastPrimeOfRSALib {
+			m.Mul(m, big.NewInt(int64(p)))
+		}
+	}
+	roca, told := rocaModulus(2048), 0
+	for _, p := range smallPrimes {
+		others := new(big.Int).Div(m, big.NewInt(int64(p)))
+		for n, k := new(big.Int).Set(roca), 0; p <= lastPrimeOfRSALib && k < 4*int(p); k++ {
+			n.Add(n, others) // another residue modulo p, and modulo no other prime of M
+			if r := new(big.Int).Mod(n, big.NewInt(int64(p))).Uint64(); r == 0 || isPower(uint(r), uint(p)) {
+				continue
+			}
+			if err := checkModulus(n); err == errROCA {
+				t.Errorf("no power modulo %d, and yet: %v", p, err)
+			} else if err == nil {
+				told++
+				break
+			} // or a prime behind M's divides it
+		}
+	}
+	if told != 76 { // modulo the other primes every number is a power of 65537
+		t.Errorf("%d of 76 primes tell", told)
+	}
+}
+
 // TestHonestModuli: some hundred keys that had nothing to do with the chip.
 func TestHonestModuli(t *testing.T) {
 	for bits, count := range map[int]int{512: 20, 1024: 14} {
