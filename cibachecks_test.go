@@ -102,11 +102,11 @@ var cibaLies = map[string][]cibaLie{
 		{name: "bearer tokens", tune: func(cfg *Config) { cfg.DPoP = DPoP{} }, check: "bound tokens"},
 	},
 	"cibaIDToken": {
-		{name: "of another request", script: inBack(claim(authReqIDClaim, `"other"`)), check: "auth_req_id"},
-		{name: "of a request that is a number", script: inBack(claim(authReqIDClaim, `1`)), check: "auth_req_id"},
-		{name: "of another refresh token", script: inBack(claim(refreshHashClaim, `"AAAAAAAAAAAAAAAAAAAAAA"`)), ask: func(g *CIBA) { g.Scope = []string{"offline_access"} }, check: "rt_hash"},
-		{name: "of a refresh token that did not come", script: inBack(claim(refreshHashClaim, `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "rt_hash"},
-		{name: "a hash that is an object", script: inBack(claim(refreshHashClaim, `{}`)), ask: func(g *CIBA) { g.Scope = []string{"offline_access"} }, check: "rt_hash"},
+		{name: "B08 of another request", script: inBack(claim(authReqIDClaim, `"other"`)), check: "auth_req_id"},
+		{name: "B08 of a request that is a number", script: inBack(claim(authReqIDClaim, `1`)), check: "auth_req_id"},
+		{name: "B09 of another refresh token", script: inBack(claim(refreshHashClaim, `"AAAAAAAAAAAAAAAAAAAAAA"`)), ask: func(g *CIBA) { g.Scope = []string{"offline_access"} }, check: "rt_hash"},
+		{name: "B09 of a refresh token that did not come", script: inBack(claim(refreshHashClaim, `"AAAAAAAAAAAAAAAAAAAAAA"`)), check: "rt_hash"},
+		{name: "B09 a hash that is an object", script: inBack(claim(refreshHashClaim, `{}`)), ask: func(g *CIBA) { g.Scope = []string{"offline_access"} }, check: "rt_hash"},
 	},
 }
 
@@ -134,12 +134,15 @@ func (l cibaLie) tell(t *testing.T, drop string) (err error) {
 	return err
 }
 
-// TestCIBALies: each is refused by its row, before the server is asked where it is about the request.
-func TestCIBALies(t *testing.T) {
+// TestHostileCIBA: each is refused by its row, before the server is asked where it is about the request.
+func TestHostileCIBA(t *testing.T) {
 	for table, lies := range cibaLies {
 		for _, l := range lies {
-			t.Run(table+"/"+l.name, func(t *testing.T) {
-				if err := l.tell(t, ""); refusedBy(err) != l.check || strings.Contains(err.Error(), hostile.Canary) {
+			t.Run(l.name+"/"+table, func(t *testing.T) {
+				hostile.Watch(t, "discovery backchannel_authentication? token? jwks?")
+				err := l.tell(t, "")
+				hostile.Hear(err)
+				if refusedBy(err) != l.check {
 					t.Errorf("refused by %v, want %s", err, l.check)
 				}
 			})

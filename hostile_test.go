@@ -21,10 +21,10 @@ const hostileCases = "testdata/hostile-cases.txt"
 
 var (
 	hostileHead = regexp.MustCompile(`^([A-Z][0-9]{2}) [^:]+: .+$`)
-	hostileName = regexp.MustCompile(`^([ACDIJLNPRSTU][0-9]{2}) \S`)
+	hostileName = regexp.MustCompile(`^([ABCDGIJLNPRSTUW][0-9]{2}) \S`)
 	// runsWithCorpus are the tests of go test work -v -run 'Conformance|Hostile'.
 	runsWithCorpus = regexp.MustCompile(`^([a-z0-9/]+\.)?Test\w*(Conformance|Hostile)`)
-	hostileNumber  = regexp.MustCompile(`\b[ACDIJLNPRSTU][0-9]{2}\b`)
+	hostileNumber  = regexp.MustCompile(`\b[ABCDGIJLNPRSTUW][0-9]{2}\b`)
 )
 
 // told are the tests that bear a number of the corpus: subtests in their name, whole tests in their comment.

@@ -80,24 +80,24 @@ func pointingTo(place string) []Challenge {
 }
 
 var resourceLies = []resourceLie{
-	{name: "a word where a list belongs", lie: responseMember("scopes_supported", `"accounts:read"`), check: "metadata"},
-	{name: "a word where true or false belongs", lie: responseMember("dpop_bound_access_tokens_required", `"true"`), check: "metadata"},
-	{name: "resource missing", lie: responseMember("resource", ""), check: "resource"},
-	{name: "resource null", lie: responseMember("resource", "null"), check: "resource"},
-	{name: "the resource of another", lie: responseMember("resource", `"https://api.example/t/resource"`), check: "resource"},
-	{name: "resource with a slash more", lie: responseMember("resource", `"https://op.example/t/resource/"`), check: "resource"},
-	{name: "resource without its path", lie: responseMember("resource", `"https://op.example"`), check: "resource"},
-	{name: "resource in another case", lie: responseMember("resource", `"https://OP.example/t/resource"`), check: "resource"},
-	{name: "an authorization server without TLS", lie: responseMember("authorization_servers", `["https://op.example","http://op.example"]`), check: "authorization_servers"},
-	{name: "an authorization server with a query", lie: responseMember("authorization_servers", `["https://op.example/?x"]`), check: "authorization_servers"},
-	{name: "an authorization server of nowhere", lie: responseMember("authorization_servers", `[""]`), check: "authorization_servers"},
-	{name: "jwks_uri without TLS", lie: responseMember("jwks_uri", `"http://op.example/jwks"`), check: "jwks_uri"},
-	{name: "unsigned answers", lie: responseMember("resource_signing_alg_values_supported", `["ES256","none"]`), check: "resource_signing_alg_values_supported"},
-	{name: "a pointer without TLS", challenges: pointingTo("http://op.example/.well-known/oauth-protected-resource"), document: "challenge", check: "resource_metadata"},
-	{name: "a pointer to a file", challenges: pointingTo("file:///etc/passwd"), document: "challenge", check: "resource_metadata"},
-	{name: "a relative pointer", challenges: pointingTo("/.well-known/oauth-protected-resource"), document: "challenge", check: "resource_metadata"},
-	{name: "an empty pointer", challenges: pointingTo(""), document: "challenge", check: "resource_metadata"},
-	{name: "a pointer with a user", challenges: pointingTo("https://op.example@evil.example/"), document: "challenge", check: "resource_metadata"},
+	{name: "W01 a word where a list belongs", lie: responseMember("scopes_supported", `"accounts:read"`), check: "metadata"},
+	{name: "W01 a word where true or false belongs", lie: responseMember("dpop_bound_access_tokens_required", `"true"`), check: "metadata"},
+	{name: "W02 resource missing", lie: responseMember("resource", ""), check: "resource"},
+	{name: "W02 resource null", lie: responseMember("resource", "null"), check: "resource"},
+	{name: "W02 the resource of another", lie: responseMember("resource", `"https://api.example/t/resource"`), check: "resource"},
+	{name: "W02 resource with a slash more", lie: responseMember("resource", `"https://op.example/t/resource/"`), check: "resource"},
+	{name: "W02 resource without its path", lie: responseMember("resource", `"https://op.example"`), check: "resource"},
+	{name: "W02 resource in another case", lie: responseMember("resource", `"https://OP.example/t/resource"`), check: "resource"},
+	{name: "W03 an authorization server without TLS", lie: responseMember("authorization_servers", `["https://op.example","http://op.example"]`), check: "authorization_servers"},
+	{name: "W03 an authorization server with a query", lie: responseMember("authorization_servers", `["https://op.example/?x"]`), check: "authorization_servers"},
+	{name: "W03 an authorization server of nowhere", lie: responseMember("authorization_servers", `[""]`), check: "authorization_servers"},
+	{name: "W04 jwks_uri without TLS", lie: responseMember("jwks_uri", `"http://op.example/jwks"`), check: "jwks_uri"},
+	{name: "W04 unsigned answers", lie: responseMember("resource_signing_alg_values_supported", `["ES256","none"]`), check: "resource_signing_alg_values_supported"},
+	{name: "W05 a pointer without TLS", challenges: pointingTo("http://op.example/.well-known/oauth-protected-resource"), document: "challenge", check: "resource_metadata"},
+	{name: "W05 a pointer to a file", challenges: pointingTo("file:///etc/passwd"), document: "challenge", check: "resource_metadata"},
+	{name: "W05 a relative pointer", challenges: pointingTo("/.well-known/oauth-protected-resource"), document: "challenge", check: "resource_metadata"},
+	{name: "W05 an empty pointer", challenges: pointingTo(""), document: "challenge", check: "resource_metadata"},
+	{name: "W05 a pointer with a user", challenges: pointingTo("https://op.example@evil.example/"), document: "challenge", check: "resource_metadata"},
 }
 
 func (l resourceLie) judged() string { return or(l.document, "resource metadata") }
@@ -105,36 +105,52 @@ func (l resourceLie) judged() string { return or(l.document, "resource metadata"
 func (l resourceLie) tell(t *testing.T, drop string) error {
 	p := hostile.Pipe(t)
 	p.ResourceMetadata = l.lie
-	f := &resourceFinder{newVisitor(Config{HTTPClient: p.HTTPClient(), Trace: listener}), dropRow(resourcePointerChecks, drop), dropRow(resourceMetadataChecks, drop)}
+	f := &resourceFinder{newVisitor(Config{HTTPClient: p.HTTPClient(), Trace: trace()}), dropRow(resourcePointerChecks, drop), dropRow(resourceMetadataChecks, drop)}
 	_, err := f.find(t.Context(), p.URL("resource"), l.challenges)
 	return err
 }
 
-func TestResourceLies(t *testing.T) {
+func TestHostileResourceMetadata(t *testing.T) {
 	for _, l := range resourceLies {
-		err := l.tell(t, "")
-		var v *VerificationError
-		if !errors.As(err, &v) || v.Document != l.judged() || v.Check != l.check {
-			t.Errorf("%s: refused by %v, want %s", l.name, err, l.check)
-		}
+		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "resource_metadata?")
+			err := l.tell(t, "")
+			hostile.Hear(err)
+			var v *VerificationError
+			if !errors.As(err, &v) || v.Document != l.judged() || v.Check != l.check {
+				t.Errorf("refused by %v, want %s", err, l.check)
+			}
+		})
 	}
-	for name, body := range map[string]string{"resource twice": `{"resource":"https://evil.example","resource":"https://op.example/t/resource"}`, "trailing bytes": `{"resource":"https://op.example/t/resource"}{}`, "an array": `[]`} {
+	for name, body := range map[string]string{"D04 resource twice": `{"resource":"https://evil.example","resource":"https://op.example/t/resource"}`, "D13 trailing bytes": `{"resource":"https://op.example/t/resource"}{}`, "D22 an array": `[]`} {
+		t.Run(name, func(t *testing.T) {
+			hostile.Watch(t, "resource_metadata")
+			p := hostile.Pipe(t)
+			p.Serve("resource_metadata", hostile.JSON(body))
+			_, err := FindResource(t.Context(), Config{HTTPClient: p.HTTPClient()}, p.URL("resource"))
+			hostile.Hear(err)
+			if !errors.As(err, new(*ExchangeError)) {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("W06 the document of another resource, wherever it lies", func(t *testing.T) {
+		hostile.Watch(t, "elsewhere")
 		p := hostile.Pipe(t)
-		p.Serve("resource_metadata", hostile.JSON(body))
-		if _, err := FindResource(t.Context(), Config{HTTPClient: p.HTTPClient()}, p.URL("resource")); !errors.As(err, new(*ExchangeError)) {
-			t.Errorf("%s: %v", name, err)
+		p.Serve("elsewhere", hostile.JSON(`{"resource":"https://evil.example","authorization_servers":["https://evil.example"]}`))
+		_, err := FindResource(t.Context(), Config{HTTPClient: p.HTTPClient()}, p.URL("resource"), pointingTo(p.URL("elsewhere"))...)
+		hostile.Hear(err)
+		if refusedBy(err) != "resource" {
+			t.Error(err)
 		}
-	}
-	// A pointer to another resource's document: what it says is not taken for ours, wherever it lies.
-	p := hostile.Pipe(t)
-	p.Serve("elsewhere", hostile.JSON(`{"resource":"https://evil.example","authorization_servers":["https://evil.example"]}`))
-	if _, err := FindResource(t.Context(), Config{HTTPClient: p.HTTPClient()}, p.URL("resource"), pointingTo(p.URL("elsewhere"))...); refusedBy(err) != "resource" {
-		t.Errorf("a document of another resource: %v", err)
-	}
-	// D20: a pointer into our own network leads nowhere.
-	inside := hostile.New(t)
-	var e *ExchangeError
-	if _, err := FindResource(t.Context(), Config{}, "https://api.example", pointingTo(inside.URL("resource_metadata"))...); !errors.As(err, &e) || e.Sent || inside.Count("resource_metadata") != 0 {
-		t.Errorf("a pointer to the inside: %v", err)
-	}
+	})
+	t.Run("D20 a pointer into our own network", func(t *testing.T) {
+		hostile.Watch(t, "")
+		var e *ExchangeError
+		_, err := FindResource(t.Context(), Config{}, "https://api.example", pointingTo(hostile.New(t).URL("resource_metadata"))...)
+		hostile.Hear(err)
+		if !errors.As(err, &e) || e.Sent {
+			t.Error(err)
+		}
+	})
 }

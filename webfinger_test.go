@@ -105,27 +105,27 @@ var webFingerLies = []struct {
 	allow func(string) bool
 	check string
 }{
-	{name: "subject a number", lie: responseMember("subject", "7"), check: "subject"},
-	{name: "subject empty", lie: responseMember("subject", `""`), check: "subject"},
-	{name: "links missing", lie: responseMember("links", ""), check: "links"},
-	{name: "links null", lie: responseMember("links", "null"), check: "links"},
-	{name: "links an object", lie: responseMember("links", `{"rel":`+issuerRel+`,"href":"https://op.example"}`), check: "links"},
-	{name: "links of strings", lie: responseMember("links", `["https://op.example"]`), check: "links"},
-	{name: "a link without rel", lie: responseMember("links", `[{"href":"https://op.example"},{"rel":`+issuerRel+`,"href":"https://op.example"}]`), check: "links"},
-	{name: "rel a list", lie: webFingerLink(`[`+issuerRel+`]`, `"https://op.example"`), check: "links"},
-	{name: "no links", lie: responseMember("links", "[]"), check: "rel"},
-	{name: "rel of another case", lie: webFingerLink(`"HTTP://openid.net/specs/connect/1.0/issuer"`, `"https://op.example"`), check: "rel"},
-	{name: "rel of OpenID 2", lie: webFingerLink(`"http://specs.openid.net/auth/2.0/provider"`, `"https://op.example"`), check: "rel"},
-	{name: "href missing", lie: responseMember("links", `[{"rel":`+issuerRel+`}]`), check: "href"},
-	{name: "href null", lie: webFingerLink(issuerRel, "null"), check: "href"},
-	{name: "href an array", lie: webFingerLink(issuerRel, `["https://op.example"]`), check: "href"},
-	{name: "href without TLS", lie: webFingerLink(issuerRel, `"http://op.example"`), check: "href"},
-	{name: "href relative", lie: webFingerLink(issuerRel, `"/t"`), check: "href"},
-	{name: "href a script", lie: webFingerLink(issuerRel, `"javascript:alert(1)"`), check: "href"},
-	{name: "href with a query", lie: webFingerLink(issuerRel, `"https://op.example/?x=y"`), check: "href"},
-	{name: "href with a fragment", lie: webFingerLink(issuerRel, `"https://op.example/#x"`), check: "href"},
-	{name: "href with a user", lie: webFingerLink(issuerRel, `"https://op.example@evil.example/"`), check: "href"},
-	{name: "an issuer that is not allowed", lie: webFingerLink(issuerRel, `"https://evil.example"`), allow: func(s string) bool { return s == "https://op.example/t" }, check: "allow"},
+	{name: "W07 subject a number", lie: responseMember("subject", "7"), check: "subject"},
+	{name: "W07 subject empty", lie: responseMember("subject", `""`), check: "subject"},
+	{name: "W08 links missing", lie: responseMember("links", ""), check: "links"},
+	{name: "W08 links null", lie: responseMember("links", "null"), check: "links"},
+	{name: "W08 links an object", lie: responseMember("links", `{"rel":`+issuerRel+`,"href":"https://op.example"}`), check: "links"},
+	{name: "W08 links of strings", lie: responseMember("links", `["https://op.example"]`), check: "links"},
+	{name: "W08 a link without rel", lie: responseMember("links", `[{"href":"https://op.example"},{"rel":`+issuerRel+`,"href":"https://op.example"}]`), check: "links"},
+	{name: "W08 rel a list", lie: webFingerLink(`[`+issuerRel+`]`, `"https://op.example"`), check: "links"},
+	{name: "W08 no links", lie: responseMember("links", "[]"), check: "rel"},
+	{name: "W08 rel of another case", lie: webFingerLink(`"HTTP://openid.net/specs/connect/1.0/issuer"`, `"https://op.example"`), check: "rel"},
+	{name: "W08 rel of OpenID 2", lie: webFingerLink(`"http://specs.openid.net/auth/2.0/provider"`, `"https://op.example"`), check: "rel"},
+	{name: "W09 href missing", lie: responseMember("links", `[{"rel":`+issuerRel+`}]`), check: "href"},
+	{name: "W09 href null", lie: webFingerLink(issuerRel, "null"), check: "href"},
+	{name: "W09 href an array", lie: webFingerLink(issuerRel, `["https://op.example"]`), check: "href"},
+	{name: "W09 href without TLS", lie: webFingerLink(issuerRel, `"http://op.example"`), check: "href"},
+	{name: "W09 href relative", lie: webFingerLink(issuerRel, `"/t"`), check: "href"},
+	{name: "W09 href a script", lie: webFingerLink(issuerRel, `"javascript:alert(1)"`), check: "href"},
+	{name: "W09 href with a query", lie: webFingerLink(issuerRel, `"https://op.example/?x=y"`), check: "href"},
+	{name: "W09 href with a fragment", lie: webFingerLink(issuerRel, `"https://op.example/#x"`), check: "href"},
+	{name: "W09 href with a user", lie: webFingerLink(issuerRel, `"https://op.example@evil.example/"`), check: "href"},
+	{name: "W10 an issuer that is not allowed", lie: webFingerLink(issuerRel, `"https://evil.example"`), allow: func(s string) bool { return s == "https://op.example/t" }, check: "allow"},
 }
 
 func tellWebFinger(lie func(map[string]any), allow func(string) bool) func(*testing.T, string) error {
@@ -135,7 +135,7 @@ func tellWebFinger(lie func(map[string]any), allow func(string) bool) func(*test
 		if allow == nil {
 			allow = anybody
 		}
-		f := &finder{newVisitor(Config{HTTPClient: p.HTTPClient(), Trace: listener}), dropRow(webFingerChecks, drop)}
+		f := &finder{newVisitor(Config{HTTPClient: p.HTTPClient(), Trace: trace()}), dropRow(webFingerChecks, drop)}
 		_, err := f.find(t.Context(), "alice@op.example", allow)
 		return err
 	}
