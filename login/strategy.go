@@ -2,6 +2,7 @@ package login
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -37,6 +38,14 @@ const (
 	redirected
 	passed
 )
+
+// String says what it came to, and shows neither where a redirect leads, which may hold a state or an ID Token, nor who it is.
+func (o Outcome) String() string {
+	return [...]string{failed: "failed", succeeded: "succeeded", redirected: "redirected", passed: "passed"}[o.kind]
+}
+
+// Format writes what String says, for every verb.
+func (o Outcome) Format(f fmt.State, _ rune) { fmt.Fprint(f, o.String()) }
 
 // Success says who it is. An Identity without an issuer or a subject is a failure: it would be nobody in particular.
 func Success(id Identity) Outcome {

@@ -233,3 +233,15 @@ func TestChoose(t *testing.T) {
 		wants(t, b.also().get("/three"), 400)
 	})
 }
+
+// TestOutcomePrintsNoAddress: a redirect to a provider has a state in it, and a challenge is the application's to show.
+func TestOutcomePrintsNoAddress(t *testing.T) {
+	for want, o := range map[string]Outcome{"failed": Fail(401, "Basic realm="+hostile.Canary), "succeeded": Success(Identity{Issuer: "x", Subject: hostile.Canary}),
+		"redirected": Redirect("https://op.example/?state=" + hostile.Canary), "passed": Pass()} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			if got := fmt.Sprintf(verb, o); got != want {
+				t.Errorf("%s of %s: %s", verb, want, got)
+			}
+		}
+	}
+}

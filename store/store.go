@@ -59,7 +59,7 @@ type Backend interface {
 	Save(ctx context.Context, key string, tok Token, c Change) error
 }
 
-// Locked is the answer to [Backend].Lock.
+// Locked is the answer to [Backend].Lock. It prints nothing of the value.
 type Locked struct {
 	OK     bool
 	Value  []byte        // the freshest value, when OK; nil: none
@@ -67,6 +67,23 @@ type Locked struct {
 	Wait   time.Duration // until it lapses; 0 or less: it has
 	Dead   bool          // the holder is known to have died, so that nobody need wait for signs of life
 }
+
+// String says whose the lease is, and nothing of the value.
+func (l Locked) String() string {
+	switch {
+	case l.OK:
+		return fmt.Sprintf("leased, with %d bytes", len(l.Value))
+	case l.Dead:
+		return "held by one that has died"
+	}
+	return "held for another " + l.Wait.String()
+}
+
+// Format writes what String says, for every verb.
+func (l Locked) Format(f fmt.State, _ rune) { fmt.Fprint(f, l.String()) }
+
+// MarshalText shows what String says; JSON encoders and log/slog use it.
+func (l Locked) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // A Change is what becomes of a value. The zero Change keeps it, and its lifetime. It prints nothing of the value.
 type Change struct{ c *change }

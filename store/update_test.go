@@ -625,3 +625,14 @@ func TestNothingShown(t *testing.T) {
 		t.Errorf("got %q", u.Error())
 	}
 }
+
+// TestLockedPrintsNothing: what a backend answers holds the value, and no log of a backend shows it.
+func TestLockedPrintsNothing(t *testing.T) {
+	for want, l := range map[string]Locked{"leased, with 6 bytes": {OK: true, Value: []byte("canary")}, "held by one that has died": {Dead: true},
+		"held for another 2s": {Holder: "x", Wait: 2 * time.Second}} {
+		text, err := json.Marshal(l)
+		if got := fmt.Sprintf("%v|%+v|%#v|%x", l, l, l, l); got != strings.Join([]string{want, want, want, want}, "|") || string(text) != `"`+want+`"` || err != nil {
+			t.Errorf("got %s and %s, want %s", got, text, want)
+		}
+	}
+}
