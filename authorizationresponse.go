@@ -41,7 +41,7 @@ func (d *authorizationResponse) asked() responseType {
 // modes names how it came, as a response mode, and how it was to come.
 func (d *authorizationResponse) modes() (expected, got string) {
 	got = d.mode
-	if d.jwt != "" || d.sealed != nil {
+	if d.jwt != "" {
 		got += ".jwt"
 	}
 	if d.tx == nil {

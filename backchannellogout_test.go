@@ -75,7 +75,9 @@ var logoutLies = []logoutLie{
 		claim("exp", at(365*24*time.Hour))(tok)
 	}, check: "age"},
 	{name: "I20 nbf in an hour", lie: claim("nbf", at(time.Hour)), check: "nbf"},
+	{name: "nbf a string", lie: claim("nbf", `"0"`), check: "nbf"},
 	{name: "I24 sub a number", lie: claim("sub", `7`), check: "sub"},
+	{name: "sub of 256 bytes", lie: claim("sub", `"`+strings.Repeat("s", 256)+`"`), check: "sub"},
 	{name: "sub empty beside a sid", lie: claim("sub", `""`), check: "sub"},
 	{name: "sub null", lie: claim("sub", `null`), check: "sub"},
 	{name: "sid a number", lie: claim("sid", `7`), check: "sid"},
@@ -204,6 +206,7 @@ func TestLogoutTokenTruths(t *testing.T) {
 		{"typed in full", header("typ", `"application/Logout+JWT"`), "alice-sub", "session-1"},
 		{"a session only", claim("sub", ""), "", "session-1"},
 		{"a subject only", claim("sid", ""), "alice-sub", ""},
+		{"a subject of 255 bytes", claim("sub", `"`+strings.Repeat("s", 255)+`"`), strings.Repeat("s", 255), "session-1"},
 		{"our name in a list", claim("aud", `["client"]`), "alice-sub", "session-1"},
 		{"an event that says more", logoutEventIs(`{"why":"because"}`), "alice-sub", "session-1"},
 		{"several events", claim("events", `{"urn:other":1,"http://schemas.openid.net/event/backchannel-logout":{}}`), "alice-sub", "session-1"},

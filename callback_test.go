@@ -142,6 +142,7 @@ var callbackLies = []callbackLie{
 	{name: "C12 an access token in front", lie: setParam("access_token", "x"), check: "front-channel token"},
 	{name: "an ID Token in front", lie: setParam("id_token", "x"), check: "front-channel token"},
 	{name: "a token under its short name in front", lie: setParam("token", "x"), check: "front-channel token"},
+	{name: "one part where a JWT stands", lie: setParam("response", "x"), check: "response"},
 	{name: "no JWT where a JWT stands", lie: setParam("response", "x.y.z"), check: "response"},
 	{name: "a JWT with an array inside", lie: setParam("response", "e30.W10.AA"), check: "response"},
 	{name: "a JWE, and nothing to decrypt with", lie: setParam("response", "a.b.c.d.e"), check: "encryption"},

@@ -291,7 +291,7 @@ func TestHostileLogoutState(t *testing.T) {
 	state := u.Query().Get("state")
 	for what, r := range map[string]*http.Request{"a POST": post("", url.Values{"state": {state}}), "a malformed query": httpGet("https://app.example/bye?state=" + state + "&%zz")} {
 		var v *VerificationError
-		if err := c.LogoutCallback(t.Context(), r, tx); !errors.As(err, &v) || v.Check != "request" || v.Got != what {
+		if err := c.LogoutCallback(t.Context(), r, tx); !errors.As(err, &v) || v.Check != "request" || v.Got != what || v.Document != "logout response" || v.Err != nil {
 			t.Errorf("%s: got %v", what, err)
 		}
 	}

@@ -144,6 +144,13 @@ func TestTimesToTheSecond(t *testing.T) {
 	})
 }
 
+// TestExpInTheFirstSecondsOf1970: where the clock of a machine stands that has none, a token without an end is as little good as anywhere else.
+func TestExpInTheFirstSecondsOf1970(t *testing.T) {
+	if expRequired(t.Context(), &jwt{earliest: -20}) {
+		t.Error("accepted")
+	}
+}
+
 func keepAsking(*AuthorizationRequest) {}
 
 // TestClock: the tolerance widens every comparison, the skew moves this machine's clock.
