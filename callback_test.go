@@ -42,6 +42,13 @@ func post(query string, form url.Values) *http.Request {
 	return r
 }
 
+// deny makes an error of a response, which then brings nothing else.
+func deny(q url.Values) {
+	q.Del("code")
+	q.Del("id_token")
+	q.Set("error", "access_denied")
+}
+
 var callbackLies = []callbackLie{
 	{name: "HEAD", request: func(r *http.Request) *http.Request { r.Method = "HEAD"; return r }, check: "request"},
 	{name: "a malformed query", request: func(r *http.Request) *http.Request { r.URL.RawQuery += "&%zz"; return r }, check: "request"},
@@ -159,6 +166,8 @@ var callbackLies = []callbackLie{
 		ask: func(r *AuthorizationRequest) { r.ResponseType = "code id_token" }, check: "id_token"},
 	{name: "a hybrid response without its access token", lie: dropParam("access_token"),
 		ask: func(r *AuthorizationRequest) { r.ResponseType = "code token" }, check: "access_token"},
+	{name: "an error of a hybrid login that does not say whose", lie: deny, ask: func(r *AuthorizationRequest) { r.ResponseType = "code id_token" }, check: "iss"},
+	{name: "an error and a token", lie: func(q url.Values) { deny(q); q.Set("access_token", "x") }, check: "front-channel token"},
 	{name: "C04 the same callback again", before: func(t *testing.T, c *Client, r *http.Request, tx ...Transaction) {
 		if _, err := c.Callback(t.Context(), r, tx...); err != nil {
 			t.Fatal(err)
@@ -322,6 +331,40 @@ func TestCallbackHandsOver(t *testing.T) {
 	p.TokenResponse = func(m map[string]any) { m["scope"] = "openid" }
 	if tokens, err = logIn(t, newTestClient(t, p), p); err != nil || !slices.Equal(tokens.Scope, []string{"openid"}) {
 		t.Errorf("got %q, %v", tokens.Scope, err)
+	}
+}
+
+// TestCallbackDenied: an error of a hybrid login brings no tokens, and need not; it may come again, since nothing was redeemed.
+func TestCallbackDenied(t *testing.T) {
+	p := hostile.New(t)
+	p.Callback = func(q url.Values) { deny(q); q.Set("iss", p.Issuer) }
+	c := newTestClient(t, p)
+	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}, ResponseType: "code id_token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Authorize(rawURL)
+	r.ParseForm()
+	for range 2 {
+		if tokens, err := c.Callback(t.Context(), r, tx); !errors.Is(err, ErrAccessDenied) || tokens != nil {
+			t.Errorf("got %v, %v", tokens, err)
+		}
+	}
+}
+
+// TestSignedResponseExpiresIn: in a JWT it may be a number, as in a token response.
+func TestSignedResponseExpiresIn(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p, func(cfg *Config) { cfg.InsecureAllowFrontChannelTokens = true })
+	for value, want := range map[string]time.Duration{`120`: 2 * time.Minute, `"120"`: 2 * time.Minute} {
+		p.Response = claim("expires_in", value)
+		tokens, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseType: "id_token token", ResponseMode: "form_post.jwt"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Until(tokens.Expiry); d > want || d < want-time.Minute {
+			t.Errorf("%s: %s", value, d)
+		}
 	}
 }
 

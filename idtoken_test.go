@@ -246,6 +246,9 @@ var idTokenLies = []idTokenLie{
 	{name: "I22 aud an object", lie: claim("aud", `{"client":true}`), check: "aud"},
 	{name: "I22 aud in one string", lie: claim("aud", `"client another"`), check: "aud"},
 	{name: "I23 aud with an untrusted other", lie: claim("aud", `["client","another"]`), check: "aud"},
+	{name: "aud a trusted other alone", lie: func(tok *hostile.Token) {
+		tok.Claims["aud"], tok.Claims["azp"] = []any{"friend"}, "client"
+	}, check: "aud", tune: trustFriend},
 	{name: "I23 azp another client", lie: claim("azp", `"another"`), check: "azp"},
 	{name: "I23 azp a number", lie: claim("azp", `1`), check: "azp"},
 	{name: "I23 two audiences, no azp", lie: claim("aud", `["client","friend"]`), check: "azp", tune: trustFriend},
