@@ -15,7 +15,11 @@ func appendString(b []byte, s string) []byte {
 }
 
 func encodeRecord(version byte, fields ...string) []byte {
-	b := []byte{version}
+	size := 1
+	for _, f := range fields {
+		size += binary.MaxVarintLen32 + len(f)
+	}
+	b := append(make([]byte, 0, size), version)
 	for _, f := range fields {
 		b = appendString(b, f)
 	}
