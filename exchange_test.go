@@ -66,35 +66,44 @@ func TestTokenExchangeOfNoAccessToken(t *testing.T) {
 	}
 }
 
-func TestTokenExchangeLies(t *testing.T) {
+func TestHostileTokenExchange(t *testing.T) {
 	for _, l := range []struct {
 		name, requested string
 		lie             func(map[string]any)
 		check           string
 	}{
-		{"issued_token_type missing", "", responseMember("issued_token_type", ""), "issued_token_type"},
-		{"issued_token_type empty", "", responseMember("issued_token_type", `""`), "issued_token_type"},
-		{"issued_token_type an array", "", responseMember("issued_token_type", `[]`), "issued_token_type"},
-		{"another type than asked for", IDTokenType, responseMember("issued_token_type", `"`+RefreshTokenType+`"`), "issued_token_type"},
-		{"an ID Token for an access token", AccessTokenType, responseMember("issued_token_type", `"`+IDTokenType+`"`), "issued_token_type"},
-		{"N_A for an access token", "", responseMember("token_type", `"N_A"`), "token_type"},
-		{"MAC", "", responseMember("token_type", `"mac"`), "token_type"},
+		{"T25 issued_token_type missing", "", responseMember("issued_token_type", ""), "issued_token_type"},
+		{"T25 issued_token_type empty", "", responseMember("issued_token_type", `""`), "issued_token_type"},
+		{"T25 issued_token_type an array", "", responseMember("issued_token_type", `[]`), "issued_token_type"},
+		{"T25 another type than asked for", IDTokenType, responseMember("issued_token_type", `"`+RefreshTokenType+`"`), "issued_token_type"},
+		{"T25 an ID Token for an access token", AccessTokenType, responseMember("issued_token_type", `"`+IDTokenType+`"`), "issued_token_type"},
+		{"T14 N_A for an access token", "", responseMember("token_type", `"N_A"`), "token_type"},
+		{"T15 MAC", "", responseMember("token_type", `"mac"`), "token_type"},
 	} {
-		p := hostile.New(t)
-		c := newTestClient(t, p)
-		login, err := logIn(t, c, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.TokenResponse = l.lie
-		if _, err := c.Tokens(t.Context(), TokenExchange{Subject: login.AccessToken, RequestedType: l.requested}); refusedBy(err) != l.check {
-			t.Errorf("%s: refused by %v, want %s", l.name, err, l.check)
-		}
-		c.without(l.check)
-		if _, err := c.Tokens(t.Context(), TokenExchange{Subject: login.AccessToken, RequestedType: l.requested}); err != nil {
-			t.Errorf("%s: still refused without the row: %v", l.name, err)
-		}
+		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery token jwks token token")
+			p := hostile.New(t)
+			c := newTestClient(t, p)
+			login, err := logIn(t, c, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.TokenResponse = l.lie
+			_, err = c.Tokens(t.Context(), TokenExchange{Subject: login.AccessToken, RequestedType: l.requested})
+			hostile.Hear(err)
+			if refusedBy(err) != l.check {
+				t.Errorf("refused by %v, want %s", err, l.check)
+			}
+			c.without(l.check)
+			if _, err := c.Tokens(t.Context(), TokenExchange{Subject: login.AccessToken, RequestedType: l.requested}); err != nil {
+				t.Errorf("still refused without the row: %v", err)
+			}
+		})
 	}
+}
+
+// TestTokenExchangeOfAJWT: an access token that is called a JWT is one.
+func TestTokenExchangeOfAJWT(t *testing.T) {
 	p := hostile.New(t)
 	c := newTestClient(t, p)
 	login, err := logIn(t, c, p)

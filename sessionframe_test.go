@@ -68,10 +68,10 @@ var frameLies = []struct {
 	script func(*hostile.Provider)
 	check  string
 }{
-	{"nobody is logged in", "", func(*hostile.Provider) {}, "session_state"},
-	{"a state that says more", "a b", func(*hostile.Provider) {}, "session_state"},
-	{"a server without sessions", "a.b", func(p *hostile.Provider) { p.BrowserState = "" }, "check_session_iframe"},
-	{"a host that is a policy", "a.b", func(p *hostile.Provider) {
+	{"S13 nobody is logged in", "", func(*hostile.Provider) {}, "session_state"},
+	{"S13 a state that says more", "a b", func(*hostile.Provider) {}, "session_state"},
+	{"S13 a server without sessions", "a.b", func(p *hostile.Provider) { p.BrowserState = "" }, "check_session_iframe"},
+	{"S13 a host that is a policy", "a.b", func(p *hostile.Provider) {
 		p.Metadata = metadataMember("check_session_iframe", "https://op.example;script-src/x")
 	}, "origin"},
 }
@@ -94,12 +94,21 @@ func tellFrame(t *testing.T, i int, drop string) error {
 	return err
 }
 
-func TestSessionFrame(t *testing.T) {
+// TestHostileSessionFrame: what there is no page for.
+func TestHostileSessionFrame(t *testing.T) {
 	for i, l := range frameLies {
-		if err := tellFrame(t, i, ""); refusedBy(err) != l.check {
-			t.Errorf("%s: refused by %v, want %s", l.name, err, l.check)
-		}
+		t.Run(l.name, func(t *testing.T) {
+			hostile.Watch(t, "discovery?")
+			err := tellFrame(t, i, "")
+			hostile.Hear(err)
+			if refusedBy(err) != l.check {
+				t.Errorf("refused by %v, want %s", err, l.check)
+			}
+		})
 	}
+}
+
+func TestSessionFrame(t *testing.T) {
 	p := hostile.New(t)
 	p.ClientID, p.BrowserState = `client"><script>`, "somebody"
 	p.Metadata = func(m map[string]any) { m["check_session_iframe"] = "https://OP.example:443/check?a=1&b=2" }

@@ -199,19 +199,27 @@ func TestSigningAlgsAreTheCallers(t *testing.T) {
 			}
 		})
 	}
-	p.UserInfoJWT = nil
-	c := newTestClient(t, p, func(cfg *Config) { cfg.UserInfoSigningAlgs = []string{"ES256"} })
-	tokens, err := logIn(t, c, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.UserInfo(t.Context(), tokens); !noAnswer(err) {
-		t.Errorf("UserInfo that nobody signed: %v", err)
-	}
-	requests := p.Requests("userinfo")
-	if accept := requests[len(requests)-1].Header.Get("Accept"); accept != "application/jwt" {
-		t.Errorf("asked for %s", accept)
-	}
+}
+
+// TestHostileUserInfoUnsigned: who wants a signature takes nothing without one.
+func TestHostileUserInfoUnsigned(t *testing.T) {
+	t.Run("U08 JSON where a signed answer is required", func(t *testing.T) {
+		hostile.Watch(t, "discovery token jwks userinfo")
+		p := hostile.New(t)
+		c := newTestClient(t, p, func(cfg *Config) { cfg.UserInfoSigningAlgs = []string{"ES256"} })
+		tokens, err := logIn(t, c, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.UserInfo(t.Context(), tokens)
+		hostile.Hear(err)
+		if !noAnswer(err) {
+			t.Errorf("got %v", err)
+		}
+		if accept := p.Requests("userinfo")[0].Header.Get("Accept"); accept != "application/jwt" {
+			t.Errorf("asked for %s", accept)
+		}
+	})
 }
 
 // challenging refuses by WWW-Authenticate, and by a body too if there is one.
