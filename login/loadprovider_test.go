@@ -181,8 +181,9 @@ func TestLoadProvider(t *testing.T) {
 	})
 }
 
-// TestLoadProviderMixUp: what one tenant's provider says is worth nothing at the callback of another.
-func TestLoadProviderMixUp(t *testing.T) {
+// TestHostileTenantMixUp: C22, what one tenant's provider says is worth nothing at the callback of another.
+func TestHostileTenantMixUp(t *testing.T) {
+	hostile.Watch(t, "(discovery+ token jwks)+")
 	houses(t, func(t *testing.T, h *house, b *browser) {
 		back := b.at(h.ops["umbrella"]).answer(b.start("/umbrella/x"))
 		b.at(h.ops["acme"]).start("/acme/x")
@@ -202,8 +203,9 @@ func TestLoadProviderMixUp(t *testing.T) {
 	})
 }
 
-// TestLoadProviderStrangers: a tenant that names the issuer and the subject of another's user is not given what the application keeps of them.
-func TestLoadProviderStrangers(t *testing.T) {
+// TestHostileTenantNamesake: S15, a tenant that names the issuer and the subject of another's user is not given what the application keeps of them.
+func TestHostileTenantNamesake(t *testing.T) {
+	hostile.Watch(t, "(discovery token jwks)+")
 	houses(t, func(t *testing.T, h *house, b *browser) {
 		b.mustLogIn("/acme/x")
 		b.get("/set?cart=apple")
@@ -264,8 +266,9 @@ func (h *house) crowd(t *testing.T) {
 	}
 }
 
-// TestLoadedProvidersAreBounded: by the clients that are kept, and not at all by names that strangers make up.
-func TestLoadedProvidersAreBounded(t *testing.T) {
+// TestHostileTenantsWithoutEnd: C23, S09, what is kept is bounded by the room for clients, and names that strangers make up take none.
+func TestHostileTenantsWithoutEnd(t *testing.T) {
+	hostile.Watch(t, "", hostile.Bytes(1<<30))
 	houses(t, func(t *testing.T, h *house, b *browser) {
 		h.crowd(t)
 		h.rows.count()
@@ -296,8 +299,9 @@ func TestLoadedProvidersAreBounded(t *testing.T) {
 	})
 }
 
-// TestLoadProviderNames: what can be no name is nobody's question.
-func TestLoadProviderNames(t *testing.T) {
+// TestHostileTenantNames: C23, what can be no name is nobody's question.
+func TestHostileTenantNames(t *testing.T) {
+	hostile.Watch(t, "discovery+")
 	houses(t, func(t *testing.T, h *house, b *browser) {
 		bare := b.also()
 		bare.h = h.Handler // muxes repair paths
