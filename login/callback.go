@@ -221,8 +221,8 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, st *state, p
 	}
 	undo := context.WithoutCancel(ctx) // who has gone leaves nothing behind
 	if tokens != nil && !(tokens.AccessToken.IsEmpty() && tokens.RefreshToken.IsEmpty()) {
-		s.tokens = random()
-		if err := h.tokenSource(p, s).Save(ctx, tokens); err != nil {
+		s.tokens, s.renewable = random(), !tokens.RefreshToken.IsEmpty()
+		if err := h.tokenSource(p, s, nil).Save(ctx, tokens); err != nil {
 			_ = h.forgetTokens(undo, s) // the store may go on trying
 			return err
 		}

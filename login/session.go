@@ -37,6 +37,7 @@ type session struct {
 	sessionID string // the provider's name for its session: sid
 	scope     string
 	tokens    string // the key of the token source; empty: there are none
+	renewable bool   // there was a refresh token
 	proof     string // the ID Token, as openid.Tokens keep it
 	name      string // of a session in a cookie, for when it has ended
 	values    map[string]string
@@ -59,7 +60,7 @@ func (s *session) encode() []byte {
 	for _, t := range []time.Time{s.started, s.seen, s.signedIn, s.authTime} {
 		b = appendTime(b, t)
 	}
-	for _, text := range []string{s.provider, s.issuer, s.subject, s.acr, s.sessionID, s.scope, s.tokens, s.proof, s.name, strconv.Itoa(len(s.values))} {
+	for _, text := range []string{s.provider, s.issuer, s.subject, s.acr, s.sessionID, s.scope, s.tokens, strconv.FormatBool(s.renewable), s.proof, s.name, strconv.Itoa(len(s.values))} {
 		b = appendString(b, text)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.values)) {
@@ -73,9 +74,11 @@ func decodeSession(b []byte) (*session, error) {
 	for _, t := range []*time.Time{&s.started, &s.seen, &s.signedIn, &s.authTime} {
 		*t = r.time()
 	}
-	for _, text := range []*string{&s.provider, &s.issuer, &s.subject, &s.acr, &s.sessionID, &s.scope, &s.tokens, &s.proof, &s.name} {
+	var renewable string
+	for _, text := range []*string{&s.provider, &s.issuer, &s.subject, &s.acr, &s.sessionID, &s.scope, &s.tokens, &renewable, &s.proof, &s.name} {
 		*text = r.text()
 	}
+	s.renewable = renewable == "true"
 	if n := r.count(); n > 0 {
 		s.values = make(map[string]string, n)
 		for range n {

@@ -148,6 +148,52 @@ func TestRefusedRefresh(t *testing.T) {
 	})
 }
 
+// TestRefusedRefreshWithoutStore: a session that could not be ended with its tokens is ended by the next one who wants them.
+func TestRefusedRefreshWithoutStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := hostile.Pipe(t)
+		p.Lifetime = time.Minute
+		down := &brokenStore{Backend: newMemory()}
+		_, b := newApp(t, p, offline, func(c *Config) { c.Store = store.New(down, store.Options{}) })
+		b.mustLogIn("/")
+		time.Sleep(2 * time.Minute)
+		p.Serve("token", hostile.Error(400, "invalid_grant", ""))
+		down.failAt("DeleteSession", errAway)
+		wants(t, b.get("/token"), 502) // nobody is told to log in who still is
+		wants(t, b.get("/open"), 200, "alice-sub")
+		down.fail(nil)
+		wants(t, b.get("/token"), 401, "login required")
+		wants(t, b.get("/open"), 200, "nobody")
+		if n := p.Count("token"); n != 2 {
+			t.Errorf("%d token requests, want the login and one refresh", n)
+		}
+	})
+}
+
+// TestRefusedRefreshAfterLink: the session ends also where its name has changed since the request began.
+func TestRefusedRefreshAfterLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := hostile.Pipe(t)
+		p.Lifetime = time.Minute
+		a, b := newApp(t, p, offline)
+		a.links(b, func() {})
+		b.h.(*http.ServeMux).Handle("/slow", a.Require(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			tab := b.also()
+			tab.cookies = b.cookies
+			tab.do(tab.answer(tab.post("/link").Header.Get("Location")))
+			p.Serve("token", hostile.Error(400, "invalid_grant", ""))
+			if _, err := TokenSource(r.Context()).Token(r.Context()); !errors.Is(err, openid.ErrLoginRequired) || !errors.Is(err, openid.ErrInvalidGrant) {
+				t.Error(err)
+			}
+		})))
+		b.mustLogIn("/")
+		time.Sleep(2 * time.Minute)
+		b.get("/slow")
+		wants(t, b.get("/token"), 401, "login required")
+		wants(t, b.get("/open"), 200, "nobody")
+	})
+}
+
 // TestProviderDownAtRefresh: the session stays.
 func TestProviderDownAtRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

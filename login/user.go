@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/openid-client/openid"
@@ -95,20 +96,49 @@ func TokenSource(ctx context.Context) *openid.TokenSource {
 	case s.tokens == "":
 		return p.client.TokenSource(random(), noTokens{})
 	}
-	source := st.core.tokenSource(p, s)
+	end := &endGrant{core: st.core, id: id}
+	var grant openid.Grant
+	if s.renewable {
+		grant = end
+	}
+	source := st.core.tokenSource(p, s, grant)
 	source.Observe(func(ctx context.Context, change openid.TokenChange) {
-		if change.Kind == openid.TokensRefused {
-			_ = st.core.store.Delete(context.WithoutCancel(ctx), st.core.storeKey(id))
+		var refused *openid.LoginRequiredError
+		if change.Kind == openid.TokensRefused && errors.As(change.Err, &refused) {
+			end.refused.Store(refused)
+			_ = end.session(ctx) // or with the next one who finds that there are no tokens
 		}
 	})
 	return source
 }
 
 // tokenSource makes one for this request: what another process has changed since is in the store, not in a cache here.
-func (c *core) tokenSource(p *provider, s *session) *openid.TokenSource {
-	source := p.client.TokenSource(s.tokens, nil)
+func (c *core) tokenSource(p *provider, s *session, grant openid.Grant) *openid.TokenSource {
+	source := p.client.TokenSource(s.tokens, grant)
 	source.KeepUntil(s.started.Add(c.cfg.Lifetime))
 	return source
+}
+
+// endGrant is the grant of a session whose tokens could be refreshed, and are gone: the session ends.
+type endGrant struct {
+	core    *core
+	id      string
+	refused atomic.Pointer[openid.LoginRequiredError]
+}
+
+func (g *endGrant) session(ctx context.Context) error {
+	return g.core.store.Delete(context.WithoutCancel(ctx), g.core.storeKey(g.id))
+}
+
+// Obtain implements [openid.Grant].
+func (g *endGrant) Obtain(ctx context.Context, _ *openid.Client) (*openid.Tokens, error) {
+	if err := g.session(ctx); err != nil {
+		return nil, &openid.StoreError{Err: err}
+	}
+	if refused := g.refused.Load(); refused != nil {
+		return nil, refused
+	}
+	return nil, &openid.LoginRequiredError{}
 }
 
 // noTokens is the grant of a session that has none.
