@@ -23,7 +23,8 @@ func (c *core) returnTarget(raw string) (string, bool) {
 		return "", false
 	}
 	safe := &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, Fragment: u.Fragment, RawFragment: u.RawFragment}
-	return safe.String(), true
+	target := safe.String()
+	return target, len(target) <= maxReturnTarget // what has to be escaped becomes longer
 }
 
 // printable: no control characters, no spaces, and not the backslash that browsers take for a slash.

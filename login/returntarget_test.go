@@ -62,7 +62,7 @@ func TestHostileReturnTargetsFromOutside(t *testing.T) {
 	hostile.Watch(t, "discovery token jwks token+")
 	play(t, func(t *testing.T, a *app, b *browser) {
 		for _, lie := range []string{"//evil.example", `/\evil.example`, "https://evil.example", "https://app.example//evil.example", "https://app.example@evil.example", "https://app.example.evil.example/",
-			"/%2Fevil.example", "/x\r\nSet-Cookie:a=b"} {
+			"/%2Fevil.example", "/x\r\nSet-Cookie:a=b", "/" + strings.Repeat("<", maxReturnTarget-1)} {
 			res := b.do(b.answer(b.start("/auth/login?return_to=" + url.QueryEscape(lie))))
 			if got := res.Header.Get("Location"); got != "/" || res.StatusCode != http.StatusSeeOther {
 				t.Errorf("%q: %d %q", lie, res.StatusCode, got)
