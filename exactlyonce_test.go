@@ -22,6 +22,9 @@ import (
 	"github.com/openid-client/openid/store"
 )
 
+// How many faults are met.
+const exactlyOnce, exactlyOnceHTTP2 = 10_000, 2_000
+
 var onceSeed = flag.Uint64("seed", 0, "of TestExactlyOnce; 0: another one each time")
 
 // A onceCall asks for something that must not be asked for twice. What is good once bears a mark; it stands in the request once.
@@ -551,7 +554,7 @@ func (s *onceServer) meet(ctx context.Context, c *onceClient, tr *http.Transport
 
 // TestExactlyOnce: whatever fails, and wherever, a request that changes something leaves once at most, and its error does not deny that it left.
 func TestExactlyOnce(t *testing.T) {
-	meet(t, 10_000, onceFaults, onceCalls, serveOnce, endpoint.NewTransport)
+	meet(t, exactlyOnce, onceFaults, onceCalls, serveOnce, endpoint.NewTransport)
 }
 
 // TestExactlyOnceBites: what the test above would let pass, it does not.

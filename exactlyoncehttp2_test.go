@@ -189,7 +189,7 @@ func TestExactlyOnceHTTP2(t *testing.T) {
 			}})
 		}
 	}
-	meet(t, 2_000, faults, calls, serveOnceHTTP2(known), func() *http.Transport {
+	meet(t, exactlyOnceHTTP2, faults, calls, serveOnceHTTP2(known), func() *http.Transport {
 		tr := endpoint.NewTransport()
 		tr.Protocols = new(http.Protocols)
 		tr.Protocols.SetUnencryptedHTTP2(true) // the frames are those inside TLS, and the wire can be read
