@@ -224,7 +224,7 @@ func (j *jwt) hashFits(v strict.Value, of string) bool {
 	if v == nil {
 		return true
 	}
-	if v.Kind() != '"' || of == "" {
+	if of == "" {
 		return v.Kind() == '"'
 	}
 	want, ok := jose.HalfHash(j.header.Algorithm, of)

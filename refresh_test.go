@@ -114,6 +114,23 @@ func TestRefreshLearnsOfTheLogin(t *testing.T) {
 	}
 }
 
+// TestRefreshForTheSameAudiences: in whatever order, and one of them as a string or in a list.
+func TestRefreshForTheSameAudiences(t *testing.T) {
+	for before, after := range map[string]string{`["client"]`: `"client"`, `"client"`: `["client"]`, `["client","friend"]`: `["friend","client"]`} {
+		p := hostile.New(t)
+		c := newTestClient(t, p, trustFriend)
+		p.IDToken = and(claim("azp", `"client"`), claim("aud", before))
+		tokens, err := logIn(t, c, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.IDToken = and(claim("azp", `"client"`), claim("aud", after))
+		if _, err := c.Refresh(t.Context(), tokens); err != nil {
+			t.Errorf("%s after %s: %v", after, before, err)
+		}
+	}
+}
+
 // TestRefreshAfterNoNonce: a device sends none, so that none can come.
 func TestRefreshAfterNoNonce(t *testing.T) {
 	for _, nonce := range []string{`""`, `"n"`} {
