@@ -225,6 +225,9 @@ func TestLogoutTokenTruths(t *testing.T) {
 				time.Since(tok.IssuedAt()) > time.Minute || tok.Expiry().Before(tok.IssuedAt().Add(-time.Minute)) {
 				t.Errorf("got %q %q %q %q", tok.Issuer(), tok.Subject(), tok.SessionID(), tok.ID())
 			}
+			if payload := string(tok.Payload()); !strings.Contains(payload, `"jti":"`+tok.ID()+`"`) {
+				t.Errorf("payload %s", payload)
+			}
 			said, err := Claims[struct {
 				Ignored string `json:"ignored_claim"`
 			}](tok)
@@ -250,6 +253,10 @@ func TestLogoutTokenPrints(t *testing.T) {
 	printed := fmt.Sprintf("%v %+v %#v %s %x %v %+v", tok, tok, tok, *tok, tok, struct{ t *LogoutToken }{tok}, []LogoutToken{*tok}) + string(text)
 	if strings.Contains(printed, hostile.Canary) || strings.Contains(printed, fmt.Sprintf("%x", hostile.Canary)) || !strings.Contains(printed, "logout token for") {
 		t.Errorf("printed %s", printed)
+	}
+	marshalled, err := tok.MarshalText()
+	if want := tok.String(); err != nil || fmt.Sprint(tok) != want || fmt.Sprintf("%#v", *tok) != want || string(marshalled) != want {
+		t.Errorf("printed %v, %#v, %s, want %s", tok, *tok, marshalled, want)
 	}
 	var none LogoutToken
 	if none.String() != "no logout token" || none.Issuer() != "" || none.Payload() != nil {

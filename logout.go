@@ -82,9 +82,7 @@ func (c *Client) Logout(ctx context.Context, r LogoutRequest) (*LogoutForm, Tran
 	set("client_id", c.cfg.ClientID)
 	set("logout_hint", r.Hint)
 	set("ui_locales", strings.Join(r.UILocales, " "))
-	if r.IDToken != nil {
-		set("id_token_hint", r.IDToken.content().raw)
-	}
+	set("id_token_hint", r.IDToken.content().raw)
 	var sealed Transaction
 	if r.ReturnTo != "" {
 		set("post_logout_redirect_uri", r.ReturnTo)
