@@ -247,7 +247,7 @@ func (h *Handler) establish(w http.ResponseWriter, r *http.Request, st *state, p
 	if before := st.session(); before != nil && before.tokens != s.tokens {
 		_ = h.forgetTokens(undo, before) // they end with their session at the latest
 	}
-	http.SetCookie(w, h.cookie(h.sessionCookie(), id, h.remembered(s)))
+	replaceCookie(w, h.cookie(h.sessionCookie(), id, h.remembered(s)))
 	st.become(id, s)
 	return nil
 }

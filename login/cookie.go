@@ -19,7 +19,7 @@ func (c *core) cookie(name, value string, lifetime time.Duration) *http.Cookie {
 func (c *core) forget(w http.ResponseWriter, name string) {
 	gone := c.cookie(name, "", 0)
 	gone.MaxAge = -1
-	http.SetCookie(w, gone)
+	replaceCookie(w, gone)
 }
 
 // cookieName has the prefix by which a browser refuses the cookie from anybody but this host over https (RFC 6265bis section 4.1.3.2).

@@ -141,6 +141,21 @@ func TestLogoutWithoutProvider(t *testing.T) {
 	})
 }
 
+// TestLogoutAfterRenewal: an answer says one thing of a cookie (RFC 6265 section 4.1.1), whichever line a browser or a proxy keeps.
+func TestLogoutAfterRenewal(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		b.mustLogIn("/")
+		time.Sleep(2 * time.Minute)
+		b.post("/auth/logout")
+		said := map[string]int{}
+		for _, c := range b.set {
+			if said[c.Name]++; said[c.Name] > 1 || c.Name == "__Host-session" && c.MaxAge >= 0 {
+				t.Errorf("%s", c.Raw)
+			}
+		}
+	}, stateless)
+}
+
 // TestBackAfterLogout: the page from before is not shown out of a cache, and loading it again leads to the login.
 func TestBackAfterLogout(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {

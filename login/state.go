@@ -282,7 +282,7 @@ func (h *Handler) SetValue(w http.ResponseWriter, r *http.Request, name, value s
 			return err
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		http.SetCookie(w, h.cookie(h.sessionCookie(), id, h.remembered(&changed)))
+		replaceCookie(w, h.cookie(h.sessionCookie(), id, h.remembered(&changed)))
 		st.become(id, &changed)
 		return nil
 	}
