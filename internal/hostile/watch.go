@@ -96,18 +96,20 @@ func Hear(said ...any) {
 	c.mu.Lock()
 	c.heard = true
 	c.mu.Unlock()
-	Overhear(said...)
+	c.search(Shows, said)
 }
 
-// Overhear is Hear for what comes besides, a trace for example: a case needs
-// more than that.
+// Overhear is Hear for the many things that come besides, a trace for example:
+// it prints them in one way only, and a case needs more than that.
 func Overhear(said ...any) {
-	c := watching.Load()
-	if c == nil {
-		return
+	if c := watching.Load(); c != nil {
+		c.search(func(v any) bool { return revealing(fmt.Sprintf("%+v", v)) }, said)
 	}
+}
+
+func (c *Case) search(shows func(any) bool, said []any) {
 	for _, v := range said {
-		if Shows(v) {
+		if shows(v) {
 			c.mu.Lock()
 			c.shown = append(c.shown, fmt.Sprintf("a secret shows in %T %v", v, v))
 			c.mu.Unlock()
@@ -118,9 +120,15 @@ func Overhear(said ...any) {
 // Watching reports whether there is a case that would Overhear.
 func Watching() bool { return watching.Load() != nil }
 
-// secret is how a marked secret looks in print, in letters, hexadecimal or
-// decimal, and how any JWT does.
-var secret = regexp.MustCompile(fmt.Sprintf(`%s|%x|%s|eyJ[\w-]{10,}\.[\w-]`, Canary, Canary, strings.Trim(fmt.Sprint([]byte(Canary)), "[]")))
+var (
+	// marked is how what is marked with Canary looks in print.
+	marked = []string{Canary, fmt.Sprintf("%x", Canary), strings.Trim(fmt.Sprint([]byte(Canary)), "[]")}
+	jwt    = regexp.MustCompile(`eyJ[\w-]{10,}\.[\w-]`)
+)
+
+func revealing(text string) bool {
+	return slices.ContainsFunc(marked, func(s string) bool { return strings.Contains(text, s) }) || jwt.MatchString(text)
+}
 
 // Shows reports whether a secret shows in v, however it is printed.
 func Shows(v any) bool {
@@ -132,7 +140,7 @@ func Shows(v any) bool {
 		json.NewEncoder(&printed).Encode(v)
 		slog.New(slog.NewJSONHandler(&printed, nil)).Info("", "", v)
 	}
-	return secret.Match(printed.Bytes())
+	return revealing(printed.String())
 }
 
 // saw notes a request for the case that is being watched.
