@@ -29,12 +29,16 @@ func (b *browser) with(value string) *browser {
 	return other
 }
 
-// flips are all texts that differ from s in one bit of one character, as far as a cookie can hold them.
+// flips are all texts that differ from s in one bit of one character, as far as a cookie can hold them; of a long one, in one bit of each.
 func flips(s string) (list []string) {
 	for i := range len(s) {
-		for bit := range 7 {
-			if c := s[i] ^ 1<<bit; c > ' ' && c < 0x7f && !strings.ContainsRune("\",;\\", rune(c)) {
-				list = append(list, s[:i]+string(rune(c))+s[i+1:])
+		for n := range 7 {
+			c := s[i] ^ 1<<((i+n)%7)
+			if c <= ' ' || c >= 0x7f || strings.ContainsRune("\",;\\", rune(c)) {
+				continue
+			}
+			if list = append(list, s[:i]+string(rune(c))+s[i+1:]); len(s) > 100 {
+				break
 			}
 		}
 	}
