@@ -479,7 +479,7 @@ func meet(t *testing.T, n int, faults []onceFault, calls []onceCall, serve func(
 			}
 			var failed *ExchangeError
 			sent := errors.As(r.err, &failed) && failed.Sent
-			if unsent := r.fault == "nobody listens"; unsent && (failed == nil || sent) {
+			if r.fault == "nobody listens" && w == 0 && (failed == nil || sent) { // a connection may have come to rest too late to be closed
 				t.Errorf("%s/%s: nothing can have been sent: %v", r.fault, r.call, r.err)
 			}
 			switch {
