@@ -510,8 +510,12 @@ func meet(t *testing.T, n int, faults []onceFault, calls []onceCall, serve func(
 
 func (s *onceServer) meet(ctx context.Context, c *onceClient, tr *http.Transport, n int, faults []onceFault, calls []onceCall, seed uint64) (results []onceResult) {
 	chance := rand.New(rand.NewPCG(seed, s.chance.Uint64())) // the server's goroutines draw from their own
+	var pairs []int                                          // of fault and call, all of them before one comes again
 	for met := 0; met < n; {
-		call := calls[chance.IntN(len(calls))]
+		if len(pairs) == 0 {
+			pairs = chance.Perm(len(faults) * len(calls))
+		}
+		call := calls[pairs[0]%len(calls)]
 		result := onceResult{call: call.name, mark: fmt.Sprintf("mark-%06d", len(results))}
 		ctx, cancel := context.WithCancel(ctx)
 		s.giveUp.Store(&cancel)
@@ -520,7 +524,8 @@ func (s *onceServer) meet(ctx context.Context, c *onceClient, tr *http.Transport
 			s.fault.Store(nil)
 		} else {
 			met++
-			f := &faults[chance.IntN(len(faults))]
+			f := &faults[pairs[0]/len(calls)]
+			pairs = pairs[1:]
 			result.fault = f.name
 			s.fault.Store(f)
 			switch {
