@@ -368,6 +368,20 @@ func TestSignedResponseExpiresIn(t *testing.T) {
 	}
 }
 
+// TestCallbackWithoutItsKey: a code that is bound to a key is not sent where that key is not known.
+func TestCallbackWithoutItsKey(t *testing.T) {
+	p := hostile.New(t)
+	share := func(cfg *Config) { cfg.Keys = testKeys }
+	rawURL, tx, err := newTestClient(t, p, both(share, bind)).Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := newTestClient(t, p, share).Callback(t.Context(), p.Authorize(rawURL), tx)
+	if refusedBy(err) != "DPoP key" || tokens != nil || p.Count("token") != 0 {
+		t.Errorf("got %v, %v, %d requests", tokens, err, p.Count("token"))
+	}
+}
+
 // TestCallbackWithoutMetadata: another process gets the response, and cannot ask the server anything.
 func TestCallbackWithoutMetadata(t *testing.T) {
 	p := hostile.New(t)

@@ -4,13 +4,14 @@
 // change places, > and >= too), return value (the zero value, true for false, an error for none and the other way round) and removal (a
 // statement is not there). Messages are not changed. A mutant is killed when a test of its own package fails.
 //
-//	go run . [-p 1] [-only pattern] [-list] [package or file ...]
+//	.ci/mutate/run [-p 1] [-only pattern] [-list] [-v] [package or file ...]
 //
 // It fails when a survivor is not in survivors.txt, when one of that list is killed or gone, and when less than 95 % of the mutants of a
 // package are killed.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -32,11 +33,12 @@ func main() {
 	root := flag.String("root", filepath.Join("..", ".."), "the `folder` of the repository")
 	workers := flag.Int("p", 1, "mutants tried at once")
 	only := flag.String("only", "", "try the mutants whose name matches `pattern`; the list and the share are not judged")
+	verbose := flag.Bool("v", false, "say which test killed each mutant")
 	list := flag.Bool("list", false, "list the mutants and try none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ok, err := mutate(ctx, options{root: *root, workers: *workers, only: *only, list: *list, named: flag.Args(), targets: targets,
+	ok, err := mutate(ctx, options{root: *root, workers: *workers, only: *only, list: *list, verbose: *verbose, named: flag.Args(), targets: targets,
 		least: least, out: os.Stdout, log: os.Stderr, survivors: filepath.Join(*root, ".ci", "mutate", "survivors.txt")})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
@@ -49,7 +51,7 @@ func main() {
 type options struct {
 	root, survivors, only string
 	workers, least        int
-	list                  bool
+	list, verbose         bool
 	named                 []string
 	targets               []target
 	out, log              io.Writer
@@ -127,6 +129,17 @@ func try(ctx context.Context, o options, t target, only *regexp.Regexp, report *
 	r, err := newTrial(o.root, tmp, t)
 	if err != nil {
 		return false, err
+	}
+	if o.verbose {
+		r.tell = func(m *mutant, how outcome, test string) {
+			switch how {
+			case timedOut:
+				test += " (by the time limit)"
+			case survived:
+				test += " (once, and then no more)"
+			}
+			fmt.Fprintf(o.log, "%s: %s\n", cmp.Or(test, "a panic"), m.key())
+		}
 	}
 	if o.list {
 		for _, m := range r.mutants {

@@ -37,7 +37,8 @@ type trial struct {
 	unbuilt   map[int]bool // mutants that the compiler refuses
 	ordered   []*test      // by what they take
 	mu        sync.Mutex
-	killer    map[string]*test // by function, what killed its last mutant
+	tell      func(m *mutant, o outcome, test string) // if somebody wants to know what killed it; the test is empty for a panic elsewhere
+	killer    map[string]*test                        // by function, what killed its last mutant
 }
 
 type test struct {
@@ -232,7 +233,7 @@ func (r *trial) try(ctx context.Context, m *mutant) (outcome, error) {
 	if i := slices.Index(reach, likely); i > 0 {
 		reach = slices.Insert(slices.Delete(reach, i, i+1), 0, likely)
 	}
-	for len(reach) > 0 {
+	for retries := 3; len(reach) > 0; {
 		n, took := 1, reach[0].took
 		for n < len(reach) && reach[0] != likely && took+reach[n].took < together {
 			took += reach[n].took
@@ -242,7 +243,28 @@ func (r *trial) try(ctx context.Context, m *mutant) (outcome, error) {
 		if err != nil {
 			return 0, err
 		}
+		if o == killed && retries > 0 {
+			// A test that fails now and then, as on a machine that is busy, must not pass for one that noticed.
+			again := reach[:n]
+			if i := slices.IndexFunc(again, func(t *test) bool { return t.name == failed }); i >= 0 {
+				again = again[i : i+1]
+			}
+			confirmed, _, err := r.run(ctx, m, again, 10*time.Second+10*took)
+			if err != nil {
+				return 0, err
+			}
+			if confirmed == survived {
+				retries--
+				if r.tell != nil {
+					r.tell(m, survived, failed)
+				}
+				continue
+			}
+		}
 		if o != survived {
+			if r.tell != nil {
+				r.tell(m, o, failed)
+			}
 			if i := slices.IndexFunc(reach[:n], func(t *test) bool { return t.name == failed }); i >= 0 {
 				r.mu.Lock()
 				r.killer[m.file+m.function] = reach[i]
