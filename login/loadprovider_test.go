@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -697,6 +698,48 @@ func TestLoadProviderBeside(t *testing.T) {
 		u, _ := url.Parse(b.start("/auth/login?provider=acme"))
 		if u.Query().Get("scope") != "openid email" || u.Query().Get("redirect_uri") != base+"/callback/acme" {
 			t.Errorf("asks with %v", u.Query())
+		}
+	})
+}
+
+// TestLoadClient: a tenant's provider says at its own door that somebody has logged out, in whatever process, and counts once.
+func TestLoadClient(t *testing.T) {
+	storedHouse(t, func(t *testing.T, h *house, b *browser) {
+		ended := 0
+		door := func(b *browser) {
+			web := h.Handler
+			b.h.(*http.ServeMux).HandleFunc("POST /backchannel/{tenant}", func(w http.ResponseWriter, r *http.Request) {
+				client, err := web.LoadClient(r.Context(), r.PathValue("tenant"))
+				if err != nil {
+					http.Error(w, "no such tenant", http.StatusNotFound)
+					return
+				}
+				client.BackchannelLogout(func(_ context.Context, l *openid.LogoutToken) error { ended++; return nil }).ServeHTTP(w, r)
+			})
+		}
+		door(b)
+		elsewhere := h.open(t)
+		door(elsewhere)
+		sent := h.ops["acme"].BackchannelLogout("https://app.example/backchannel/acme")
+		body, err := io.ReadAll(sent.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range []struct {
+			name, tenant string
+			b            *browser
+			status, done int
+		}{
+			{"another tenant's", "umbrella", b, 400, 0},
+			{"nobody's", "stranger", b, 404, 0},
+			{"its own", "acme", elsewhere, 200, 1},
+			{"its own once more, in another process", "acme", b, 400, 1},
+		} {
+			r := page("POST", "/backchannel/"+l.tenant)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(string(body))), int64(len(body))
+			if res := l.b.do(r); res.StatusCode != l.status || ended != l.done {
+				t.Errorf("%s: %d %s, %d ended", l.name, res.StatusCode, text(res), ended)
+			}
 		}
 	})
 }
