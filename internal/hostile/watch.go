@@ -64,7 +64,7 @@ func Watch(t *testing.T, requests string, tune ...func(*Case)) {
 
 func watch(t *testing.T, requests string, tune ...func(*Case)) *Case {
 	t.Helper()
-	c := &Case{t: t, requests: requests, bytes: 64 << 20, patience: time.Minute, grace: 5_000, asked: map[*Provider]bool{}, id: strconv.FormatInt(cases.Add(1), 10)}
+	c := &Case{t: t, requests: requests, bytes: 64 << 20, patience: patience, grace: 5_000, asked: map[*Provider]bool{}, id: strconv.FormatInt(cases.Add(1), 10)}
 	for _, f := range tune {
 		f(c)
 	}
@@ -82,7 +82,11 @@ func watch(t *testing.T, requests string, tune ...func(*Case)) *Case {
 // included.
 func Bytes(n uint64) func(*Case) { return func(c *Case) { c.bytes = n } }
 
-// Within lets a case take more, or less, than a minute.
+// patience is for what hangs, not for what is slow: the library's own deadlines are
+// tens of seconds, and a busy machine with the race detector is ten times slower.
+const patience = 5 * time.Minute
+
+// Within lets a case take more, or less, than five minutes.
 func Within(d time.Duration) func(*Case) { return func(c *Case) { c.patience = d } }
 
 // Hear gives the watch whatever a case brought to light, errors above all, to
