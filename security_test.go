@@ -43,11 +43,16 @@ func TestSecurityPage(t *testing.T) {
 			tried++
 		}
 	}
+	told := map[string]bool{}
+	for _, test := range regexp.MustCompile(`(?m)^\t[^:\n]*Test.*$`).FindAllString(corpus, -1) {
+		told[test] = true
+	}
 	page, tests := mustRead(t, "SECURITY.md"), allTests(t)
 	update := flag.Lookup("update").Value.String() == "true"
 	for _, says := range []string{
 		fmt.Sprintf("%d checks in %d tables, each dropped in turn and missed by one of %d lies, but for %d", rows, len(tables), lies, unreached),
 		fmt.Sprintf("%d numbered lies, %d of them", len(regexp.MustCompile(`(?m)^[A-Z]\d\d `).FindAllString(corpus, -1)), strings.Count(corpus, "\n\topen: ")),
+		fmt.Sprintf("%d tests under watch", len(told)),
 		fmt.Sprintf("%d cases in %d plans", cases, tried),
 		fmt.Sprintf("%d faults at each of %d calls, %d pairs", len(hostile.Faults()), len(faultyCalls), pairs),
 		fmt.Sprintf("%s faults met by %d calls over HTTP/1.1, %s over HTTP/2", thousands(exactlyOnce), len(onceCalls), thousands(exactlyOnceHTTP2)),

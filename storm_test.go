@@ -73,7 +73,7 @@ func TestColdStart(t *testing.T) {
 // TestHostileUnknownKeyFlood: 10,000 tokens with made-up key ids in two seconds.
 func TestHostileUnknownKeyFlood(t *testing.T) {
 	t.Run("J12 a flood of made-up key ids", func(t *testing.T) {
-		hostile.Watch(t, "discovery jwks+", hostile.Bytes(1<<30))
+		hostile.Watch(t, "discovery jwks+", hostile.Bytes(2<<30))
 		storm(t, func(t *testing.T, p *hostile.Provider, c *Client) {
 			good := longLived(p, p.SigningKey()).String()
 			verify(t, c, good)
