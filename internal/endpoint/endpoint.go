@@ -87,7 +87,8 @@ func (e *Error) Unwrap() error { return e.Err }
 //
 // A GET may be sent again by the transport when a kept-open connection turns
 // out to be dead; what has a body never is, and a DELETE only if nothing of it
-// was written.
+// was written, or if an HTTP/2 server refuses its stream or cannot read it: then
+// it has not been looked at (RFC 9113 §8.7), and deleting twice does no harm.
 func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	if err := c.check(ctx, r); err != nil {
 		return nil, err
