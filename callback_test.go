@@ -352,6 +352,22 @@ func TestCallbackDenied(t *testing.T) {
 	}
 }
 
+// TestHashesThatNeedNotCome: of the state only a detached signature says something, of a code or a token only where it came along.
+func TestHashesThatNeedNotCome(t *testing.T) {
+	p := hostile.New(t)
+	c := newTestClient(t, p)
+	for responseType, absent := range map[string][]string{"code id_token": {"s_hash", "at_hash"}, "id_token": {"s_hash", "c_hash", "at_hash"}} {
+		p.FrontIDToken = func(tok *hostile.Token) {
+			for _, name := range absent {
+				delete(tok.Claims, name)
+			}
+		}
+		if _, err := logIn(t, c, p, func(r *AuthorizationRequest) { r.ResponseType = responseType }); err != nil {
+			t.Errorf("%s: %v", responseType, err)
+		}
+	}
+}
+
 // TestSignedResponseExpiresIn: in a JWT it may be a number, as in a token response.
 func TestSignedResponseExpiresIn(t *testing.T) {
 	p := hostile.New(t)
