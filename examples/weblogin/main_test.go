@@ -43,7 +43,7 @@ func TestWebLogin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Accept", "text/html") // as browsers do; Require answers everybody else by a 401
 		res, err := browser.Do(r)
 		if err != nil {
 			t.Fatal(err)
