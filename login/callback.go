@@ -21,7 +21,7 @@ type Result struct {
 	Tokens *openid.Tokens // with the AppState that is this package's own
 	Client *openid.Client // of the provider, for UserInfo and the like
 	// Values are the application's own, kept in the session: those from before, if there were any of this browser or this user, and whatever
-	// OnLogin makes of them.
+	// OnLogin makes of them. OnLogin never finds it nil.
 	Values map[string]string
 	// LinkTo is the user to whom this login adds another account; nil: a login like any other. Only OnLogin can do it, by the
 	// pairs of issuer and subject; an e-mail address proves nothing.

@@ -19,7 +19,8 @@ import (
 // A Config says how an application logs its users in.
 type Config struct {
 	// BaseURL is where the [Handler] can be reached from outside, such as https://app.example/auth; the addresses below it are made from it,
-	// never from a request. http is for loopback addresses, in development.
+	// never from a request. http is for loopback addresses, in development. Browsers have to open the application at this host too: a login that
+	// begins at another one (www in front, or localhost for 127.0.0.1) ends without its cookie.
 	BaseURL string
 	// Keys seal what lies in cookies: the first seals, all of them open. To rotate, put a new one in front, and remove the old one after
 	// Lifetime. Each is at least 32 random bytes, shared by all processes of the application. Nil, on loopback over http only: a key of this
@@ -32,7 +33,7 @@ type Config struct {
 	// is. A copy of the cookie stays good until its lifetimes end, also after a logout, and there is room for about 3 KB of values, of which
 	// the last of several simultaneous changes wins.
 	Stateless bool
-	// Scope is asked for at every login; "openid" when nil. With "offline_access" most providers give a refresh token.
+	// Scope is asked for at every login, one scope in each string; "openid" when nil. With "offline_access" most providers give a refresh token.
 	Scope []string
 	// ReturnTo lists the absolute URLs to which a browser may be sent after a login or a logout, byte for byte. Paths of this site need not be
 	// listed.
@@ -89,7 +90,8 @@ type Config struct {
 	OnResult func(http.ResponseWriter, *http.Request, *Result)
 	// Page replaces the HTML of this package's pages, and brings a Content-Security-Policy of its own; the other headers are set already.
 	Page func(http.ResponseWriter, *http.Request, *Page)
-	// Report hears of everything that failed, for the log. No error has a token or a secret in it.
+	// Report hears of everything that failed, for the log; nil: nobody does, and users see only that something failed. No error has a token or a
+	// secret in it.
 	Report func(*http.Request, error)
 }
 
@@ -107,7 +109,11 @@ type ConfigError struct{ Field, Expected, Got string }
 
 // Error names the field and both sides of the mistake.
 func (e *ConfigError) Error() string {
-	return "login: Config." + e.Field + ": expected " + e.Expected + ", got " + e.Got
+	field := e.Field
+	if !strings.HasPrefix(field, "providers[") { // these are arguments beside the Config
+		field = "Config." + field
+	}
+	return "login: " + field + ": expected " + e.Expected + ", got " + e.Got
 }
 
 const (
@@ -313,7 +319,7 @@ func (c *core) connect(p *provider, cfg openid.Config, where string) (m mistakes
 // scopeMistake: somebody has to say who logged in.
 func (c *core) scopeMistake(m *mistakes, field string, scope []string) {
 	if !slices.Contains(scope, "openid") && c.cfg.Identify == nil && c.cfg.Ask == nil {
-		m.add(field, `"openid" among them, or Identify for a provider without ID Tokens`, fmt.Sprintf("%q", scope))
+		m.add(field, `"openid" among them (one scope in each string), or Identify for a provider without ID Tokens`, fmt.Sprintf("%q", scope))
 	}
 }
 

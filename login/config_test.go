@@ -37,9 +37,9 @@ func TestNewReportsAllMistakes(t *testing.T) {
 		{"a cookie name with a space", func(c *Config, _ *openid.Config) { c.CookieName = "my session" }, "Config.CookieName"},
 		{"nobody to identify", func(c *Config, _ *openid.Config) { c.Scope = []string{"email"} }, "Config.Scope"},
 		{"tokens without a place", func(c *Config, _ *openid.Config) { c.Stateless, c.Scope = true, []string{"openid", "offline_access"} }, "Config.Scope"},
-		{"another site's redirect URI", func(_ *Config, p *openid.Config) { p.RedirectURI = "https://other.example/auth/callback" }, "providers[0].RedirectURI"},
+		{"another site's redirect URI", func(_ *Config, p *openid.Config) { p.RedirectURI = "https://other.example/auth/callback" }, "login: providers[0].RedirectURI"},
 		{"a provider's own mistake", func(_ *Config, p *openid.Config) { p.Auth = nil }, "login: providers[0]: openid: Config.Auth"},
-		{"a name with a slash", func(_ *Config, p *openid.Config) { p.Name = "a/b" }, "providers[0].Name"},
+		{"a name with a slash", func(_ *Config, p *openid.Config) { p.Name = "a/b" }, "login: providers[0].Name"},
 	} {
 		cfg, p := good()
 		l.tell(&cfg, &p)
@@ -52,7 +52,7 @@ func TestNewReportsAllMistakes(t *testing.T) {
 	if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), "no provider") {
 		t.Errorf("no provider: %v", err)
 	}
-	for _, l := range []struct{ first, second, want string }{{"", "", "providers[0].Name"}, {"a", "a", `"a" twice`}} {
+	for _, l := range []struct{ first, second, want string }{{"", "", "login: providers[0].Name"}, {"a", "a", `"a" twice`}} {
 		q := p
 		p.Name, q.Name = l.first, l.second
 		if _, err := New(cfg, p, q); err == nil || !strings.Contains(err.Error(), l.want) {

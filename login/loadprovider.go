@@ -14,7 +14,8 @@ import (
 
 // A Provider is one that [Config].LoadProvider has found.
 type Provider struct {
-	// Config is its configuration, with the Name that was asked for or none, and without a RedirectURI, which is {BaseURL}/callback/{Name}.
+	// Config is its configuration, with the Name that was asked for or none, and without a RedirectURI, which is {BaseURL}/callback/{Name}, as
+	// its post_logout_redirect_uri is {BaseURL}/logged-out/{Name}.
 	// Keys, Store and HTTPClient are as for those that [New] is given.
 	Config openid.Config
 	// Scope is asked for at logins there; [Config].Scope when nil.

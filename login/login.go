@@ -39,8 +39,9 @@ type core struct {
 }
 
 // New makes the login of an application with the given providers, and sets their redirect URIs ({BaseURL}/callback, or
-// {BaseURL}/callback/{Name} for a provider with a Name), keys and store; there may be none where [Config].LoadProvider finds them. Register these at the provider, and {BaseURL}/logged-out likewise as
-// its post_logout_redirect_uri. It does no I/O. All mistakes are reported at once: *[ConfigError] and *[openid.ConfigError], joined.
+// {BaseURL}/callback/{Name} for a provider with a Name), keys and store; there may be none where [Config].LoadProvider finds them. Register
+// these at the provider, and as its post_logout_redirect_uri {BaseURL}/logged-out, or {BaseURL}/logged-out/{Name}. It does no I/O. All mistakes
+// are reported at once: *[ConfigError] and *[openid.ConfigError], joined.
 func New(cfg Config, providers ...openid.Config) (*Handler, error) {
 	c := &core{cfg: cfg, guard: http.NewCrossOriginProtection()}
 	m := c.settle()

@@ -58,8 +58,11 @@ func (h *Handler) With(n Need) *Handler {
 }
 
 // Require lets the requests of signed-in users through to next, where [UserFrom] tells who they are. A browser that opens a page is sent to the
-// login and comes back to the page; all other requests (of scripts, forms, API clients) get a 401. Nothing behind it is cached, unless next says
-// otherwise.
+// login and comes back to the page; all other requests (of scripts, forms, API clients) get a 401: a page where HTML is wanted, otherwise a problem
+// document (RFC 9457). Nothing behind it is cached, unless next says otherwise.
+//
+// A browser says in Sec-Fetch-Mode that it opens a page. What sends no such header, an [http.Client] in a test, say, counts as one when it has
+// text/html in Accept.
 func (h *Handler) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		st, err := h.identify(w, r)

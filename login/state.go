@@ -240,9 +240,9 @@ func valuesMistake(values map[string]string) error {
 }
 
 // SetValue keeps a value of the application's own in the session of this browser, and starts a session without a user where there is none, which
-// takes a key of the store: strangers can have as many as they like. An empty value removes it. It belongs before the body of the answer, since it
-// may set a cookie, with which nothing is cached. Values are the application's own business only: they survive a login, and end with a logout or when
-// somebody else logs in.
+// takes a key of the store: strangers can have as many as they like. An empty value removes it; there may be 64, of 16 KiB with their names, and less with
+// [Config].Stateless. It belongs before the body of the answer, since it may set a cookie, with which nothing is cached. Values are the application's own
+// business only: they survive a login, and end with a logout or when somebody else logs in.
 func (h *Handler) SetValue(w http.ResponseWriter, r *http.Request, name, value string) error {
 	st, err := h.recognize(w, r)
 	if err != nil {
