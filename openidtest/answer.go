@@ -3,11 +3,13 @@ package openidtest
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
@@ -124,6 +126,17 @@ func reason(err error) string {
 		}
 		return c
 	}, text)
+}
+
+// explain is the reason for the developer, on the page and in the log: which address is not registered.
+func explain(ctx context.Context, err error) string {
+	why, n := reason(err), noteIn(ctx)
+	for _, one := range []struct{ name, value string }{{"redirect_uri", n.redirectURI}, {"post_logout_redirect_uri", n.postLogoutRedirectURI}} {
+		if one.value != "" && why == one.name+" is not registered for the client" {
+			return why + ": " + strconv.Quote(one.value)
+		}
+	}
+	return why
 }
 
 // pageWriter passes pages and redirects through.

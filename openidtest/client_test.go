@@ -40,8 +40,8 @@ func TestLoopbackRedirectPorts(t *testing.T) {
 		app := newRP(t, op, c.client)
 		app.redirect, app.auth = c.redirect, post(c.client, "")
 		got := newBrowser(t, op).open(app.authorizationURL(nil))
-		if (got.left != "") != c.ok {
-			t.Errorf("%s: %s: sent to %q", c.client, c.redirect, got.left)
+		if (got.left != "") != c.ok || strings.Contains(got.body, "registered for the client: &#34;"+c.redirect) == c.ok {
+			t.Errorf("%s: %s: sent to %q: %s", c.client, c.redirect, got.left, got.body)
 		}
 		if c.ok {
 			app.redeem(got.params.Get("code")).ok(t)
@@ -68,8 +68,8 @@ func TestLoopbackPostLogoutRedirectPorts(t *testing.T) {
 	} {
 		q := url.Values{"client_id": {c.client}, "post_logout_redirect_uri": {c.redirect}}
 		user := newBrowser(t, op)
-		if got := user.open(op.Issuer() + "/logout?" + q.Encode()); (got.left == c.redirect) != c.ok {
-			t.Errorf("%s: %s: status %d, sent to %q", c.client, c.redirect, got.status, got.left)
+		if got := user.open(op.Issuer() + "/logout?" + q.Encode()); (got.left == c.redirect) != c.ok || strings.Contains(got.body, "registered for the client: &#34;"+c.redirect) == c.ok {
+			t.Errorf("%s: %s: status %d, sent to %q: %s", c.client, c.redirect, got.status, got.left, got.body)
 		}
 		resp, err := user.hc.PostForm(op.Issuer()+"/logout", q)
 		if got := user.arrive(resp, err); (got.left == c.redirect) != c.ok {

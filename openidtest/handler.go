@@ -38,7 +38,7 @@ func noteIn(ctx context.Context) *note {
 
 func (p *Provider) noteError(ctx context.Context, err error) {
 	noteIn(ctx).cause = err
-	p.log("openidtest: %s: %s", engineError(err).Code, reason(err))
+	p.log("openidtest: %s: %s", engineError(err).Code, explain(ctx, err))
 }
 
 // handle stands around the engine.

@@ -76,7 +76,7 @@ func (p *Provider) showError(w http.ResponseWriter, r *http.Request, err error) 
 	if e.Code == goidc.ErrorCodeAccessDenied && strings.HasPrefix(r.URL.Path, "/device/") { // the device hears of it; here it is no mistake
 		return p.show(w, page{Kind: pageMessage, Title: "You have said no", Text: "You may close this page."})
 	}
-	return p.show(w, page{Kind: pageMessage, Status: e.StatusCode(), Title: "This does not work", Error: string(e.Code) + ": " + reason(err)})
+	return p.show(w, page{Kind: pageMessage, Status: e.StatusCode(), Title: "This does not work", Error: string(e.Code) + ": " + explain(r.Context(), err)})
 }
 
 // describe says in words what the scopes mean.
