@@ -17,7 +17,7 @@ func main() {
 		login.Config{
 			BaseURL: "https://app.example/auth",
 			Keys:    []openid.Secret{openid.NewSecret(os.Getenv("KEY"))}, // openssl rand -base64 32
-			Report:  func(r *http.Request, err error) { log.Print(r.URL.Path, ": ", err) },
+			Report:  func(r *http.Request, err error) { log.Printf("%q: %v", r.URL.Path, err) },
 		},
 		openid.Config{Issuer: "https://op.example", ClientID: "web", Auth: openid.ClientSecret(openid.NewSecret(os.Getenv("CLIENT_SECRET")))})
 	if err != nil {
