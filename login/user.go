@@ -81,7 +81,8 @@ func (u *User) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
 // TokenSource is where the user's tokens come from, fresh: of all requests and processes one refreshes. Its HTTPClient calls APIs as the
 // user. When the provider refuses to refresh them the session ends: the error is an [openid.ErrLoginRequired], and the next request is sent
-// to the login. Nil when nobody is signed in, or not at a provider.
+// to the login. Without a refresh token, which [Config].Scope is about, the error is the same when the access token has expired, and the session
+// goes on: [Handler.Start] brings new tokens. Nil when nobody is signed in, or not at a provider.
 func TokenSource(ctx context.Context) *openid.TokenSource {
 	st := stateOf(ctx)
 	if st == nil || st.core == nil {
