@@ -316,11 +316,20 @@ func (c *core) connect(p *provider, cfg openid.Config, where string) (m mistakes
 	return m
 }
 
-// scopeMistake: somebody has to say who logged in.
+// scopeMistake: each is one scope, and somebody has to say who logged in.
 func (c *core) scopeMistake(m *mistakes, field string, scope []string) {
-	if !slices.Contains(scope, "openid") && c.cfg.Identify == nil && c.cfg.Ask == nil {
-		m.add(field, `"openid" among them (one scope in each string), or Identify for a provider without ID Tokens`, fmt.Sprintf("%q", scope))
+	if slices.ContainsFunc(scope, func(one string) bool { return !scopeToken(one) }) {
+		m.add(field, "one scope in each string (RFC 6749 section 3.3)", fmt.Sprintf("%q", scope))
+		return
 	}
+	if !slices.Contains(scope, "openid") && c.cfg.Identify == nil && c.cfg.Ask == nil {
+		m.add(field, `"openid" among them, or Identify for a provider without ID Tokens`, fmt.Sprintf("%q", scope))
+	}
+}
+
+// scopeToken is the syntax of RFC 6749 section 3.3.
+func scopeToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == '"' || c == '\\' || c > '~' })
 }
 
 func quote(s string) string { return fmt.Sprintf("%q", s) }

@@ -76,7 +76,7 @@ var explanations = map[string]struct {
 	FailureInvalid:     {http.StatusBadGateway, true, "The answer of the login service could not be verified, so it was not accepted. Please try again."},
 	FailureStore:       {http.StatusServiceUnavailable, false, "We cannot find out at the moment whether you are signed in. Please try again in a while."},
 	FailureRequest:     {http.StatusBadRequest, false, "This request cannot be answered."},
-	FailureInternal:    {http.StatusInternalServerError, false, "Something is wrong with this application. Those who run it have been told."},
+	FailureInternal:    {http.StatusInternalServerError, false, "Something is wrong with this application. Please tell those who run it."},
 }
 
 // unmetRequirements is a provider that says itself that it cannot do better (OpenID Connect Core Error Code unmet_authentication_requirements 1.0).

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -102,11 +103,17 @@ func with(r *http.Request, st *state) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), stateKey{}, st))
 }
 
+var errMount = errors.New("login: Require stands before an address of the Handler's own: mount the Handler itself at the path of Config.BaseURL")
+
 // challenge asks for a login, or for a better one.
 func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, st *state) {
 	private(w.Header())
 	s := st.session()
+	what, _ := h.endpoint(asked(r).Path)
 	switch {
+	case what != "": // a login would end here, and begin again
+		h.fail(w, r, &Failure{Kind: FailureInternal, Err: errMount})
+		return
 	case !navigates(r):
 		h.unauthorized(w, r, s)
 		return

@@ -54,12 +54,17 @@ func (c *core) owns(path string) bool {
 	return what != ""
 }
 
-// here is the return target that brings a browser back to r. RequestURI is what the browser asked for, whatever a router made of it since.
-func (c *core) here(r *http.Request) string {
-	u := r.URL
-	if asked, err := url.ParseRequestURI(r.RequestURI); err == nil {
-		u = asked
+// asked is the address that the browser asked for, whatever a router made of it since.
+func asked(r *http.Request) *url.URL {
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil {
+		return u
 	}
+	return r.URL
+}
+
+// here is the return target that brings a browser back to r.
+func (c *core) here(r *http.Request) string {
+	u := asked(r)
 	if target, ok := c.returnTarget((&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()); ok {
 		return target
 	}

@@ -283,6 +283,23 @@ func TestSeveralProviders(t *testing.T) {
 }
 
 // TestMounts: the handler answers also where a router has taken its prefix away, and an own redirect URI counts.
+// TestNotMounted: a Handler that is nowhere is told of, instead of sending browsers round and round.
+func TestNotMounted(t *testing.T) {
+	play(t, func(t *testing.T, a *app, b *browser) {
+		mux := http.NewServeMux()
+		mux.Handle("/login/", http.StripPrefix("/login", a)) // BaseURL says /auth
+		mux.Handle("/", a.Require(http.NotFoundHandler()))
+		b.h = mux
+		wants(t, b.do(b.answer(b.start("/x"))), 500, "Please tell those who run it")
+		if err := a.lastFailure(); !errors.Is(err, errMount) {
+			t.Errorf("reported %v", err)
+		}
+		r := page("GET", "/auth/callback")
+		r.Header.Set("Accept", "application/json")
+		wants(t, b.do(r), 500, "Internal Server Error")
+	})
+}
+
 func TestMounts(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
 		mux := http.NewServeMux()
