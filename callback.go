@@ -143,10 +143,11 @@ func (c *Client) takeFront(ctx context.Context, s *server, d *authorizationRespo
 	e := expectation{issuer: d.issuer, nonce: d.tx.nonce, maxAge: d.tx.maxAge, state: d.tx.state, code: d.values.Get("code"), accessToken: d.values.Get("access_token"),
 		front: &frontChannel{code: asked.code, token: asked.token, state: c.cfg.DetachedSignature}}
 	var err error
-	if t.IDToken, err = c.verifyIDToken(ctx, s, d.values.Get("id_token"), e); err == nil {
-		t.issuer = t.IDToken.Issuer()
+	if t.IDToken, err = c.verifyIDToken(ctx, s, d.values.Get("id_token"), e); err != nil {
+		return nil, err
 	}
-	return t, err
+	t.issuer = t.IDToken.Issuer()
+	return t, nil
 }
 
 // frontTokens reads the parameters of RFC 6749 section 4.2.2 as the members of a token response. A refresh token has no place there.
@@ -164,10 +165,7 @@ func frontTokens(values url.Values) *tokenResponse {
 // with the code, if one did.
 func (c *Client) redeemCode(ctx context.Context, s *server, d *authorizationResponse, front *IDToken) (*Tokens, error) {
 	tx, code := d.tx, d.values.Get("code")
-	form := url.Values{}
-	if tx.tokenExtra != "" {
-		form, _ = url.ParseQuery(tx.tokenExtra) // sealed by this package
-	}
+	form, _ := url.ParseQuery(tx.tokenExtra) // sealed by this package
 	form.Set("grant_type", "authorization_code")
 	form.Set("code", code)
 	form.Set("redirect_uri", tx.redirectURI)

@@ -383,6 +383,11 @@ func TestSignedResponseExpiresIn(t *testing.T) {
 			t.Errorf("%s: %s", value, d)
 		}
 	}
+	p.Response, p.Callback = nil, dropParam("expires_in")
+	tokens, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseType: "id_token token", ResponseMode: "form_post"})
+	if err != nil || !tokens.Expiry.IsZero() || !slices.Equal(tokens.Scope, []string{"openid"}) {
+		t.Errorf("nothing said of the end and of the scope: %v, %q, %v", tokens.Expiry, tokens.Scope, err)
+	}
 }
 
 // TestCallbackWithoutItsKey: a code that is bound to a key is not sent where that key is not known.

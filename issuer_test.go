@@ -162,6 +162,10 @@ func TestTenants(t *testing.T) {
 	p := hostile.New(t)
 	manyTenants(p, contoso)
 	c := newTestClient(t, p, tenants(p))
+	known, err := play(t, c, p, AuthorizationRequest{Scope: []string{"openid"}, ResponseType: "id_token"})
+	if err != nil || known.IDToken.Issuer() != issuerOf(contoso) || known.issuer != issuerOf(contoso) {
+		t.Errorf("an ID Token alone: %v, %v", known, err)
+	}
 	for name, ask := range map[string]AuthorizationRequest{"code": {}, "hybrid": hybrid, "a signed response": signed} {
 		ask.Scope = []string{"openid", "offline_access"}
 		tokens, err := play(t, c, p, ask)

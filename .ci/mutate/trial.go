@@ -239,17 +239,18 @@ func (r *trial) try(ctx context.Context, m *mutant) (outcome, error) {
 			took += reach[n].took
 			n++
 		}
-		o, failed, err := r.run(ctx, m, reach[:n], 10*time.Second+10*took)
+		limit := time.Minute + 20*took
+		o, failed, err := r.run(ctx, m, reach[:n], limit)
 		if err != nil {
 			return 0, err
 		}
-		if o == killed && retries > 0 {
+		if o != survived && retries > 0 {
 			// A test that fails now and then, as on a machine that is busy, must not pass for one that noticed.
 			again := reach[:n]
-			if i := slices.IndexFunc(again, func(t *test) bool { return t.name == failed }); i >= 0 {
+			if i := slices.IndexFunc(again, func(t *test) bool { return t.name == failed }); i >= 0 && o == killed {
 				again = again[i : i+1]
 			}
-			confirmed, _, err := r.run(ctx, m, again, 10*time.Second+10*took)
+			confirmed, _, err := r.run(ctx, m, again, limit)
 			if err != nil {
 				return 0, err
 			}
