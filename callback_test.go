@@ -353,6 +353,15 @@ func TestCallbackDenied(t *testing.T) {
 	}
 }
 
+// TestSignedResponseHoldsOtherThings: a claim that is no text is no parameter, whatever its name.
+func TestSignedResponseHoldsOtherThings(t *testing.T) {
+	p := hostile.New(t)
+	p.Response = and(claim("access_token", "7"), claim("error", "null"))
+	if _, err := play(t, newTestClient(t, p), p, AuthorizationRequest{Scope: []string{"openid"}, ResponseMode: "jwt"}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestHashesThatNeedNotCome: of the state only a detached signature says something, of a code or a token only where it came along.
 func TestHashesThatNeedNotCome(t *testing.T) {
 	p := hostile.New(t)

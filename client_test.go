@@ -175,13 +175,26 @@ func TestInsecureAllowNoPKCE(t *testing.T) {
 	p := hostile.New(t)
 	p.Metadata = func(m map[string]any) { m["code_challenge_methods_supported"] = []string{"plain"} }
 	c := newTestClient(t, p, func(cfg *Config) { cfg.InsecureAllowNoPKCE = true })
-	rawURL, _, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
+	rawURL, tx, err := c.Authorize(t.Context(), AuthorizationRequest{Scope: []string{"openid"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(rawURL, "code_challenge") {
 		t.Error("a challenge was sent to a server that cannot check it")
 	}
+	_, _ = c.Callback(t.Context(), httpGet("https://app.example/cb?code=c&iss="+url.QueryEscape(p.Issuer)+"&state="+stateOf(t, rawURL)), tx)
+	if sent := p.Requests("token"); len(sent) != 1 || sent[0].Form.Has("code_verifier") {
+		t.Errorf("%d requests, with a verifier that nobody asked for", len(sent))
+	}
+}
+
+func stateOf(t *testing.T, rawURL string) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get("state")
 }
 
 // TestTrace: what is watched is complete, in order, and shows no secret.
