@@ -51,7 +51,7 @@ func (c conformance) result() string {
 }
 
 func conformancePlans(t *testing.T) []plan {
-	return slices.Concat(connectPlans(), logoutPlans(), fapiPlans(t), []plan{cibaPlan(t)}, openPlans())
+	return slices.Concat(connectPlans(), logoutPlans(), fapiPlans(t), []plan{cibaPlan(t)}, brazilPlans(t), openPlans())
 }
 
 // TestConformance runs every module of every plan in every variant that it applies to.
@@ -129,7 +129,7 @@ program that uses this library finds here what to expect; what each module does 
 Every case is a test, ` + "`TestConformance/plan/module/variant`" + `. "Completes" means up to the end that the module has: UserInfo, a protected resource, a
 logout. "Refused by" names the check of the *VerificationError*, "reported as" the error code that the provider gave and that reached the caller.
 "Not sent" are the endpoints that heard nothing after that. How many modules a choice of variants has is written down beside the plans and
-compared by ` + "`TestConformancePlans`" + `. This page is written by ` + "`go test -run TestConformancePage -update .`" + `.
+compared by ` + "`TestConformancePlans`" + `. The plans of Brazil are run without that ecosystem's consents and directory, which are no part of this library. This page is written by ` + "`go test -run TestConformancePage -update .`" + `.
 
 `
 

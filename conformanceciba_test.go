@@ -162,10 +162,5 @@ func cibaPlan(t *testing.T) plan {
 
 // openPlans are run by nobody here.
 func openPlans() []plan {
-	brazil := []openModule{{"all 32", "of Brazil only, whose consents, signed, and whose directory are no part of this library; what is FAPI 2.0 in them is in the plans above"}}
-	return []plan{
-		{name: "fapi2-security-profile-final-brazil-client-test-plan", open: brazil},
-		{name: "fapi2-security-profile-id2-brazil-client-test-plan", open: brazil},
-		{name: "openid-federation-entity-joined-to-test-federation-rp-test-plan", open: []openModule{{"all 10", "OpenID Federation is no part of this library"}}},
-	}
+	return []plan{{name: "openid-federation-entity-joined-to-test-federation-rp-test-plan", open: []openModule{{"all 10", "OpenID Federation is no part of this library"}}}}
 }

@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -78,6 +79,12 @@ func (m fapiModule) run(t *testing.T, v fapiVariant) (*hostile.Provider, error) 
 	case v.response == "jarm":
 		ask.ResponseMode = "jwt"
 	}
+	if m.scope != "" {
+		ask.Scope = append(ask.Scope, m.scope)
+	}
+	if m.begin != nil {
+		m.begin(t, v, p, c.cfg)
+	}
 	if v.request == "rar" {
 		ask.AuthorizationDetails = []AuthorizationDetail{{Type: "payment_initiation"}}
 	}
@@ -96,21 +103,34 @@ func (m fapiModule) run(t *testing.T, v fapiVariant) (*hostile.Provider, error) 
 	if (tokens.IDToken != nil) != (v.client == "oidc") || !slices.Contains(tokens.Scope, "accounts") {
 		t.Errorf("got %v", tokens)
 	}
+	if m.end != nil {
+		if tokens, err = m.end(t, v, p, c, tokens); err != nil {
+			return p, err
+		}
+	}
 	return p, v.askAccounts(t, p, c, tokens)
+}
+
+// accounts is what the protected resource answers.
+func (v fapiVariant) accounts(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) (*http.Response, error) {
+	address := p.URL("resource")
+	if v.sender != "dpop" {
+		address = p.URL("mtls/resource")
+	}
+	r, _ := http.NewRequestWithContext(t.Context(), "GET", address, nil)
+	res, err := c.Do(r, tokens)
+	if err == nil {
+		res.Body.Close()
+	}
+	return res, err
 }
 
 // askAccounts is where every module of FAPI ends.
 func (v fapiVariant) askAccounts(t *testing.T, p *hostile.Provider, c *Client, tokens *Tokens) error {
-	accounts := p.URL("resource")
-	if v.sender != "dpop" {
-		accounts = p.URL("mtls/resource")
-	}
-	r, _ := http.NewRequestWithContext(t.Context(), "GET", accounts, nil)
-	res, err := c.Do(r, tokens)
+	res, err := v.accounts(t, p, c, tokens)
 	if err != nil {
 		return err
 	}
-	res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		t.Errorf("the accounts endpoint answers %d", res.StatusCode)
 	}
@@ -311,6 +331,93 @@ func fapi2Plans(t *testing.T) (list []plan) {
 			}
 		}
 		list = append(list, security, signing)
+	}
+	return list
+}
+
+// refreshTwice: the accounts endpoint takes no token that is older than a minute, as it were; each refresh token is good once.
+func refreshTwice(t *testing.T, v fapiVariant, p *hostile.Provider, c *Client, tokens *Tokens) (*Tokens, error) {
+	left := 2
+	p.Serve("resource", func(w http.ResponseWriter, r *http.Request) {
+		if left--; left >= 0 {
+			w.Header().Set("WWW-Authenticate", map[bool]string{true: "DPoP", false: "Bearer"}[v.sender == "dpop"]+` error="invalid_token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		p.Honest("resource")(w, r)
+	})
+	for range 2 {
+		res, err := v.accounts(t, p, c, tokens)
+		if err != nil || res.StatusCode != http.StatusUnauthorized {
+			return nil, fmt.Errorf("the accounts endpoint: %v, %w", res, err)
+		}
+		before := tokens
+		if tokens, err = c.Refresh(t.Context(), tokens); err != nil {
+			return nil, err
+		}
+		if tokens.RefreshToken.Equal(before.RefreshToken) || tokens.AccessToken.Equal(before.AccessToken) {
+			t.Error("the tokens are the old ones")
+		}
+	}
+	return tokens, nil
+}
+
+// readsItself: a client that has registered itself, at a server that gives another registration access token with each answer.
+func readsItself(t *testing.T, v fapiVariant, p *hostile.Provider, cfg Config) {
+	p.Registration.Rotate = true
+	cfg = Config{Issuer: cfg.Issuer, HTTPClient: cfg.HTTPClient, Certificate: cfg.Certificate}
+	m := ClientMetadata{RedirectURIs: []string{p.RedirectURI}, TokenEndpointAuthMethod: "private_key_jwt"}
+	if v.auth == "mtls" {
+		m.TokenEndpointAuthMethod, m.TLSClientAuthSubjectDN = "tls_client_auth", "CN=the client"
+	} else {
+		keys, err := json.Marshal(map[string]any{"keys": []any{hostile.NewKey(t, "ES256", "k1").PublicJWK()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.JWKS = keys
+	}
+	made, err := Register(t.Context(), cfg, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if made, err = made.Read(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]bool{}
+	for _, r := range p.Requests("client_configuration") {
+		seen[r.Header.Get("Authorization")] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("%d registration access tokens for 2 readings", len(seen))
+	}
+}
+
+// brazilPlans are those of one ecosystem. Its consents, their signatures and its directory are no part of this library; the modules that they are wrapped
+// around are.
+func brazilPlans(t *testing.T) (list []plan) {
+	table := fapiTable(t, inBack)
+	for _, of := range []struct{ name, prefix string }{
+		{"fapi2-security-profile-final-brazil-client-test-plan", "fapi2-security-profile-final-client-"},
+		{"fapi2-security-profile-id2-brazil-client-test-plan", "fapi2-security-profile-id2-client-"},
+	} {
+		p := plan{name: of.name, axes: []string{"client_auth_type", "sender_constrain", "fapi_request_method", "fapi_response_mode"}}
+		for _, auth := range []string{"private_key_jwt", "mtls"} {
+			for _, sender := range []string{"mtls", "dpop"} {
+				for _, method := range []string{"unsigned", "signed_non_repudiation"} {
+					for _, response := range []string{"plain_response", "jarm"} {
+						v := fapiVariant{version: "2", auth: auth, sender: sender, profile: "plain_fapi", client: "oidc", request: "rar", method: method, response: response}
+						ch := fapi2Choice(table, of.prefix+"test-", v, []string{auth, sender, method, response})
+						ch.cases = append(ch.cases, fapiModule{scope: "offline_access", end: refreshTwice}.under(v, of.prefix+"test-client-refresh-token-test", ""),
+							fapiModule{begin: readsItself}.under(v, of.prefix+"brazildcr-happypath-test", ""))
+						ch.count += 2
+						p.choices = append(p.choices, ch)
+					}
+				}
+			}
+		}
+		list = append(list, p)
 	}
 	return list
 }

@@ -26,6 +26,10 @@ type fapiModule struct {
 	script func(*hostile.Provider)
 	check  string
 	tune   func(*Config)
+
+	scope string                                                                              // asked for besides
+	begin func(*testing.T, fapiVariant, *hostile.Provider, Config)                            // before the login
+	end   func(*testing.T, fapiVariant, *hostile.Provider, *Client, *Tokens) (*Tokens, error) // before the accounts endpoint
 }
 
 // idTokenModules are what every profile tells of ID Tokens, wherever they come.
