@@ -93,16 +93,22 @@ func TestAskForm(t *testing.T) {
 	}
 }
 
+// pushes has the browser use an application that pushes its requests: their state is out of sight.
+func (a *app) pushes(b *browser) {
+	b.t.Helper()
+	cfg := providerConfig(a.p)
+	cfg.PushAuthorizationRequests = true
+	h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, cfg)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.h = (&app{Handler: h, p: a.p}).mux()
+}
+
 // TestPushedRequest: with the state out of sight in a pushed request, a failed login still ends its own attempt if it is the only one.
 func TestPushedRequest(t *testing.T) {
 	play(t, func(t *testing.T, a *app, b *browser) {
-		cfg := providerConfig(a.p)
-		cfg.PushAuthorizationRequests = true
-		h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.h = (&app{Handler: h, p: a.p}).mux()
+		a.pushes(b)
 		b.mustLogIn("/x")
 		a.p.Callback = func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }
 		c := b.also()
@@ -118,13 +124,7 @@ func TestPushedRequest(t *testing.T) {
 func TestHostileCallbackEndsNothing(t *testing.T) {
 	hostile.Watch(t, "discovery pushed_authorization_request token jwks")
 	play(t, func(t *testing.T, a *app, b *browser) {
-		cfg := providerConfig(a.p)
-		cfg.PushAuthorizationRequests = true
-		h, err := New(Config{BaseURL: base, Keys: []openid.Secret{key('1')}}, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.h = (&app{Handler: h, p: a.p}).mux()
+		a.pushes(b)
 		back := b.answer(b.start("/x"))
 		for _, lie := range []string{"", "?state=x&error=access_denied", "?state=x&code=y", "?state=x&state=y", "?response=x"} {
 			r := page("GET", "/auth/callback"+lie)
